@@ -1,0 +1,1 @@
+//! Framing, the span walk, views, the registry client.

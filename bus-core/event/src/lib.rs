@@ -1,0 +1,1 @@
+//! Ids, headers and topic names of a case event.

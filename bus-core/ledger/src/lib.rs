@@ -1,0 +1,1 @@
+//! Matters across agencies, read from the topics.

@@ -1,0 +1,1 @@
+//! Who may hear what: permits, subscriptions, watch keys, the index.
