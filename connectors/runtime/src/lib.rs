@@ -1,1 +1,5 @@
 //! The connector runtime.
+
+pub mod cast;
+pub mod source;
+pub mod text;
