@@ -1,0 +1,102 @@
+//! A real schema registry that nobody here wrote: Apicurio Registry, in memory, with its Confluent-compatible API.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
+
+use crate::schema_registry::SchemaRegistry;
+use crate::supervised::{Start, Supervised};
+use crate::{cache, ports, wait};
+
+/// Apicurio 3.3 is compiled for it.
+const JAVA: u32 = 21;
+
+/// It is up after 5 s; more on a machine that compiles at the same time.
+const READY_WITHIN: Duration = Duration::from_secs(90);
+
+const STOPS_WITHIN: Duration = Duration::from_secs(30);
+
+/// A registry that forgets everything when it stops.
+#[derive(Debug)]
+pub struct Apicurio {
+    folder: PathBuf,
+    port: u16,
+    management_port: u16,
+    process: Option<Supervised>,
+}
+
+impl Apicurio {
+    /// Starts a registry; returns when it answers.
+    pub fn start() -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("barid-apicurio-").tempdir()?.keep();
+        let [port, management_port] = ports::free()?;
+        let mut apicurio = Self { folder, port, management_port, process: None };
+        apicurio.run()?;
+        Ok(apicurio)
+    }
+
+    /// The address of the Confluent-compatible API.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/apis/ccompat/v7", self.port)
+    }
+
+    /// Stops the registry; it loses its schemas.
+    pub fn stop(&mut self) -> Result<()> {
+        let mut process = self.process.take().context("the registry does not run")?;
+        process.signal(Signal::KILL)?;
+        process.wait(STOPS_WITHIN)?;
+        Ok(())
+    }
+
+    /// Starts it again on the same port, empty.
+    pub fn restart(&mut self) -> Result<()> {
+        if self.process.is_some() {
+            bail!("the registry runs");
+        }
+        self.run()
+    }
+
+    fn run(&mut self) -> Result<()> {
+        let java = cache::java(JAVA)?;
+        let distribution = cache::fetched("apicurio")?;
+        let variable = |name: &str, value: String| (name.to_owned(), value);
+        let mut process = Supervised::start(&Start {
+            program: &java,
+            arguments: ["-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-jar", "quarkus-run.jar"]
+                .map(str::to_owned)
+                .to_vec(),
+            environment: vec![
+                variable("QUARKUS_HTTP_HOST", "127.0.0.1".into()),
+                variable("QUARKUS_HTTP_PORT", self.port.to_string()),
+                variable("QUARKUS_MANAGEMENT_HOST", "127.0.0.1".into()),
+                variable("QUARKUS_MANAGEMENT_PORT", self.management_port.to_string()),
+            ],
+            without: Vec::new(),
+            working_folder: &distribution,
+            capture: self.folder.join("registry"),
+            remove: Some(self.folder.clone()),
+        })?;
+        let client = SchemaRegistry::new(&self.url())?;
+        let ready = wait::wait_until("Apicurio to answer", READY_WITHIN, || {
+            if !process.is_running()? {
+                bail!("Apicurio has ended");
+            }
+            Ok(client.subjects().is_ok())
+        });
+        ready.with_context(|| format!("Apicurio has said:\n{}", process.tail()))?;
+        self.process = Some(process);
+        Ok(())
+    }
+}
+
+impl Drop for Apicurio {
+    fn drop(&mut self) {
+        drop(self.process.take());
+        // The supervisor has removed it if the registry ran; if it was stopped before, nobody has.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}

@@ -1,0 +1,126 @@
+//! Topics as they are: records with their headers, read without any code of the bus.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{Headers, Message};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+/// For one answer of a broker that is there.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+
+/// One record of a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawRecord {
+    pub topic: String,
+    pub partition: i32,
+    pub offset: i64,
+    pub timestamp_ms: i64,
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+    /// In their order; a name may stand more than once.
+    pub headers: Vec<(String, Vec<u8>)>,
+}
+
+impl RawRecord {
+    /// All values of the headers with this name, as text.
+    #[must_use]
+    pub fn headers_named(&self, name: &str) -> Vec<String> {
+        let named = self.headers.iter().filter(|(found, _)| found == name);
+        named.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).collect()
+    }
+
+    /// The value of the only header with this name, as text; an error if there is none or more than one.
+    pub fn header(&self, name: &str) -> Result<String> {
+        match self.headers_named(name).as_slice() {
+            [one] => Ok(one.clone()),
+            found => bail!("{} headers `{name}` in {}", found.len(), self.place()),
+        }
+    }
+
+    /// The key as text.
+    #[must_use]
+    pub fn key_text(&self) -> String {
+        String::from_utf8_lossy(self.key.as_deref().unwrap_or_default()).into_owned()
+    }
+
+    /// Topic, partition and offset.
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!("{}/{}@{}", self.topic, self.partition, self.offset)
+    }
+}
+
+/// Every committed record of a topic, by partition and offset. A topic that does not exist has none.
+pub fn read_topic(bootstrap_servers: &str, topic: &str) -> Result<Vec<RawRecord>> {
+    let consumer = consumer(bootstrap_servers)?;
+    let partitions = partitions(&consumer, topic)?;
+    let mut list = TopicPartitionList::new();
+    for partition in 0..partitions {
+        list.add_partition_offset(topic, partition, Offset::Beginning)?;
+    }
+    if partitions == 0 {
+        return Ok(Vec::new());
+    }
+    consumer.assign(&list)?;
+    let mut records = Vec::new();
+    let mut at_end = 0;
+    while at_end < partitions {
+        match consumer.poll(ANSWER_WITHIN) {
+            None => bail!("no answer for `{topic}` within {} s", ANSWER_WITHIN.as_secs()),
+            Some(Err(KafkaError::PartitionEOF(_))) => at_end += 1,
+            Some(Err(error)) => return Err(error).with_context(|| format!("cannot read `{topic}`")),
+            Some(Ok(message)) => records.push(RawRecord {
+                topic: topic.to_owned(),
+                partition: message.partition(),
+                offset: message.offset(),
+                timestamp_ms: message.timestamp().to_millis().unwrap_or(-1),
+                key: message.key().map(<[u8]>::to_vec),
+                value: message.payload().map(<[u8]>::to_vec),
+                headers: message.headers().map_or_else(Vec::new, |headers| {
+                    let named = headers.iter().map(|one| (one.key.to_owned(), one.value.unwrap_or_default().to_vec()));
+                    named.collect()
+                }),
+            }),
+        }
+    }
+    records.sort_by_key(|record| (record.partition, record.offset));
+    Ok(records)
+}
+
+/// The names of all topics that begin with `prefix`.
+pub fn topics(bootstrap_servers: &str, prefix: &str) -> Result<Vec<String>> {
+    let metadata = consumer(bootstrap_servers)?.fetch_metadata(None, ANSWER_WITHIN)?;
+    let names = metadata.topics().iter().map(|topic| topic.name().to_owned());
+    Ok(names.filter(|name| name.starts_with(prefix)).collect())
+}
+
+/// Whether a broker answers at once.
+#[must_use]
+pub fn answers(bootstrap_servers: &str) -> bool {
+    let metadata = consumer(bootstrap_servers)
+        .and_then(|consumer| Ok(consumer.fetch_metadata(None, Duration::from_millis(500))?.brokers().len()));
+    metadata.is_ok_and(|brokers| brokers > 0)
+}
+
+fn partitions(consumer: &BaseConsumer, topic: &str) -> Result<i32> {
+    let metadata = consumer.fetch_metadata(Some(topic), ANSWER_WITHIN)?;
+    Ok(metadata.topics().iter().map(|topic| i32::try_from(topic.partitions().len())).sum::<Result<i32, _>>()?)
+}
+
+fn consumer(bootstrap_servers: &str) -> Result<BaseConsumer> {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", bootstrap_servers)
+        // Never joined: `assign` only wants a name.
+        .set("group.id", "barid-harness")
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .set("isolation.level", "read_committed")
+        .set("allow.auto.create.topics", "false")
+        .set_log_level(rdkafka::config::RDKafkaLogLevel::Emerg);
+    Ok(config.create()?)
+}

@@ -1,0 +1,99 @@
+//! The harness itself, against a real broker and a real registry.
+#![cfg(feature = "kafka-tests")]
+
+use std::time::Duration;
+
+use barid_harness::{Apicurio, Kafka, SchemaRegistry, read_topic, records, shared_kafka, unique_prefix};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::config::ClientConfig;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+type Plain = ThreadedProducer<rdkafka::producer::DefaultProducerContext>;
+
+fn create_topic(bootstrap_servers: &str, name: &str) {
+    let admin: AdminClient<_> = config(bootstrap_servers).create().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let topic = NewTopic::new(name, 2, TopicReplication::Fixed(1));
+    let results = runtime.block_on(admin.create_topics([&topic], &AdminOptions::new().operation_timeout(Some(LIMIT))));
+    assert_eq!(results.unwrap(), [Ok(name.to_owned())]);
+}
+
+fn config(bootstrap_servers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", bootstrap_servers);
+    config
+}
+
+fn send(bootstrap_servers: &str, topic: &str, texts: &[&str], transaction: Option<(&str, bool)>) {
+    let mut config = config(bootstrap_servers);
+    if let Some((id, _)) = transaction {
+        config.set("transactional.id", id);
+    }
+    let producer: Plain = config.create().unwrap();
+    if transaction.is_some() {
+        producer.init_transactions(LIMIT).unwrap();
+        producer.begin_transaction().unwrap();
+    }
+    for text in texts {
+        let headers = OwnedHeaders::new().insert(Header { key: "about", value: Some(*text) });
+        producer.send(BaseRecord::to(topic).key("key").payload(*text).headers(headers)).unwrap();
+    }
+    producer.flush(LIMIT).unwrap();
+    match transaction {
+        Some((_, true)) => producer.commit_transaction(LIMIT).unwrap(),
+        Some((_, false)) => producer.abort_transaction(LIMIT).unwrap(),
+        None => {}
+    }
+}
+
+fn texts(bootstrap_servers: &str, topic: &str) -> Vec<String> {
+    let records = read_topic(bootstrap_servers, topic).unwrap();
+    records.into_iter().map(|record| String::from_utf8(record.value.unwrap()).unwrap()).collect()
+}
+
+#[test]
+fn reads_committed_records_with_their_headers_and_no_others() {
+    let broker = shared_kafka().unwrap();
+    let prefix = unique_prefix("harness");
+    let topic = format!("{prefix}topic");
+    assert_eq!(read_topic(broker, &topic).unwrap(), []);
+    create_topic(broker, &topic);
+    send(broker, &topic, &["one", "two"], Some((&prefix, true)));
+    send(broker, &topic, &["never"], Some((&prefix, false)));
+    send(broker, &topic, &["three"], None);
+    assert_eq!(texts(broker, &topic), ["one", "two", "three"]);
+    let records = read_topic(broker, &topic).unwrap();
+    assert_eq!(records[2].header("about").unwrap(), "three");
+    assert!(records[2].header("other").is_err());
+    assert_eq!(records::topics(broker, &prefix).unwrap(), [topic]);
+}
+
+#[test]
+fn a_broker_that_is_killed_comes_back_on_its_port_with_its_records() {
+    let mut kafka = Kafka::start().unwrap();
+    let address = kafka.bootstrap_servers();
+    create_topic(&address, "topic");
+    send(&address, "topic", &["kept"], None);
+    kafka.kill().unwrap();
+    assert!(!records::answers(&address));
+    kafka.restart().unwrap();
+    assert_eq!(texts(&address, "topic"), ["kept"]);
+}
+
+#[test]
+fn apicurio_speaks_the_confluent_api_and_forgets_when_it_is_restarted() {
+    let mut apicurio = Apicurio::start().unwrap();
+    let client = SchemaRegistry::new(&apicurio.url()).unwrap();
+    assert_eq!(client.subjects().unwrap(), Vec::<String>::new());
+    let id = client
+        .register("ir.barid.Try", r#"{"type":"record","name":"Try","namespace":"ir.barid","fields":[]}"#)
+        .unwrap();
+    assert_eq!(client.versions("ir.barid.Try").unwrap(), [1]);
+    assert_eq!(client.decode(&[&[0][..], &id.to_be_bytes()].concat()).unwrap().0, id);
+    apicurio.stop().unwrap();
+    apicurio.restart().unwrap();
+    assert_eq!(client.subjects().unwrap(), Vec::<String>::new());
+}
