@@ -3,7 +3,11 @@
 //! The shared part is compiled in ([`Catalogue::shared`]); each connector folder adds its own `catalogue.toml` with
 //! [`Catalogue::add`]. A catalogue is looked at, never changed, once it is complete.
 
+mod files;
+
 use std::collections::{BTreeMap, BTreeSet};
+
+use barid_mistake::Mistakes;
 
 use crate::groups::{Group, GroupSet};
 
@@ -125,6 +129,8 @@ pub struct Catalogue {
     pub statuses: BTreeMap<String, Status>,
     pub counties: BTreeMap<String, County>,
     pub services: BTreeMap<String, Service>,
+    /// What the field groups are called.
+    pub group_labels: BTreeMap<Group, Label>,
     /// For a group that not everybody may receive: who may. A group that is not named here is open.
     pub whitelist: BTreeMap<Group, BTreeSet<String>>,
     /// Services whose very status tells what groups withhold.
@@ -133,9 +139,30 @@ pub struct Catalogue {
     pub exact_status_agencies: BTreeSet<String>,
     /// Pairs of sensitive service and agency that may see the exact status all the same.
     pub exact_status_pairs: BTreeSet<(String, String)>,
+    /// What the marks in [`Edge::basis`] stand for.
+    pub sources: BTreeMap<String, String>,
 }
 
 impl Catalogue {
+    /// What all agencies share: agencies, statuses, counties, field groups and the services that belong to no connector
+    /// folder. Compiled in.
+    #[must_use]
+    pub fn shared() -> Self {
+        files::shared()
+    }
+
+    /// Adds an agency's catalogue: its services and, for an agency or statuses that are not shared, these too.
+    ///
+    /// `file` is the name that mistakes carry, `text` the content of a `catalogue.toml`. If there is a mistake, nothing is
+    /// added.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes of the file at once, each with its line and, where a word is nearly right, the right one.
+    pub fn add(&mut self, file: &str, text: &str) -> Result<(), Mistakes> {
+        files::add(self, file, text)
+    }
+
     /// Whether `agency` may receive every group of `groups`; the groups that it may not.
     #[must_use]
     pub fn withheld_by_whitelist(&self, agency: &str, groups: GroupSet) -> GroupSet {
@@ -161,7 +188,48 @@ impl Catalogue {
     }
 }
 
+/// How a status lies behind another in the state machine of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reach {
+    /// It is the same status.
+    Same,
+    /// One edge leads there.
+    Step,
+    /// Several edges lead there.
+    Skip,
+    /// No edges lead there: the machine does not allow it.
+    Unreachable,
+}
+
 impl Service {
+    /// How `to` can be reached from `from`. An unknown state reaches nothing but itself.
+    ///
+    /// A status that follows itself is [`Reach::Same`] even where the machine has a way around back to it: the caller
+    /// knows whether the row is a new occurrence.
+    #[must_use]
+    pub fn reach(&self, from: &str, to: &str) -> Reach {
+        if from == to {
+            return Reach::Same;
+        }
+        if self.edges.iter().any(|edge| edge.from == from && edge.to == to) {
+            return Reach::Step;
+        }
+        // Machines have a dozen edges: a search each time is cheaper to read than a table to keep.
+        let mut seen = BTreeSet::from([from]);
+        let mut open = vec![from];
+        while let Some(state) = open.pop() {
+            for edge in self.edges.iter().filter(|edge| edge.from == state) {
+                if edge.to == to {
+                    return Reach::Skip;
+                }
+                if seen.insert(&edge.to) {
+                    open.push(&edge.to);
+                }
+            }
+        }
+        Reach::Unreachable
+    }
+
     /// All states of the machine.
     #[must_use]
     pub fn states(&self) -> BTreeSet<&str> {
@@ -177,3 +245,6 @@ impl Service {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
