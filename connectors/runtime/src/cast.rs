@@ -1,15 +1,31 @@
-//! A cell of text becomes a value with a type.
+//! A cell of text becomes a value with a type, or is refused with a reason and a cure.
 //!
-//! (skeleton)
+//! The cell is first repaired ([`crate::text::clean`], ASCII digits where digits matter), then read by the one rule that
+//! the mapping names for its column. No cast guesses: what has two readings is refused, and the fault says what to write
+//! or to declare. Scientific notation is refused by every cast, for its digits are gone.
+//!
+//! A cast sees one cell. What needs the row (the zone of a coordinate, the order of dates) is not checked here, and a
+//! check digit proves no identity.
 
+mod date;
 mod fault;
+mod identifier;
+mod number;
+mod place;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
 use barid_schemas::case_event::Precision;
 use barid_schemas::{Date, Millis};
 
+use crate::source::EXCEL_DATE;
+use crate::text;
+
+pub use date::{gregorian, jalali, start_of_day, to_jalali};
 pub use fault::{CastFault, CastReason};
+pub use identifier::{check_legal_id, check_national_id, check_postal_code, check_tracking_code};
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -111,8 +127,123 @@ impl Cast {
 
     /// Reads a cell. `Ok(None)` for an empty cell and for `NULL` written as text.
     pub fn apply(self, cell: &str, options: &CastOptions) -> Result<Option<Value>, CastFault> {
-        let _ = (cell, options);
-        unimplemented!()
+        let displayed = text::clean(cell);
+        let plain = text::ascii_digits(&displayed);
+        if is_nothing(&plain) {
+            return Ok(None);
+        }
+        self.refuse_what_a_spreadsheet_broke(&plain)?;
+        let value = match self {
+            Self::Text => Value::Text(displayed),
+            Self::Words => word(&displayed, options)?,
+            Self::YesNo => yes_no(&displayed)?,
+            Self::JalaliDate => date::date(&plain, date::Calendar::Jalali, options)?,
+            Self::JalaliTimestamp => date::timestamp(&plain, date::Calendar::Jalali, options)?,
+            Self::GregorianDate => date::date(&plain, date::Calendar::Gregorian, options)?,
+            Self::GregorianTimestamp => date::timestamp(&plain, date::Calendar::Gregorian, options)?,
+            Self::ExcelDate => date::excel_date(&plain)?,
+            Self::NationalId => identifier::national_id(&plain, options)?,
+            Self::LegalId => identifier::legal_id(&plain)?,
+            Self::PersonNumber => identifier::person_number(&plain, options)?,
+            Self::TrackingCode => identifier::tracking_code(&plain)?,
+            Self::PostalCode => identifier::postal_code(&plain)?,
+            Self::Plate => place::plate(&plain)?,
+            Self::RenovationCode => identifier::renovation_code(&plain)?,
+            Self::Isic => identifier::isic(&plain)?,
+            Self::Rial => number::money(&plain, number::Unit::Rial)?,
+            Self::Toman => number::money(&plain, number::Unit::Toman)?,
+            Self::Integer => number::integer(&plain)?,
+            Self::Decimal => Value::Decimal(number::decimal(&plain)?),
+            Self::Percent => number::percent(&plain)?,
+            Self::UtmZone => place::utm_zone(&plain)?,
+            Self::UtmE => place::utm_e(&plain, options)?,
+            Self::UtmN => place::utm_n(&plain)?,
+        };
+        Ok(Some(value))
+    }
+
+    /// Whether the cast reads words rather than digits.
+    const fn is_of_words(self) -> bool {
+        matches!(self, Self::Text | Self::Words | Self::YesNo)
+    }
+
+    const fn is_of_time(self) -> bool {
+        matches!(
+            self,
+            Self::JalaliDate
+                | Self::JalaliTimestamp
+                | Self::GregorianDate
+                | Self::GregorianTimestamp
+                | Self::ExcelDate
+        )
+    }
+
+    fn refuse_what_a_spreadsheet_broke(self, plain: &str) -> Result<(), CastFault> {
+        if number::is_scientific(plain, self.is_of_words()) {
+            return Err(CastFault::new(
+                CastReason::ScientificNotation,
+                format!("`{plain}` is in scientific notation: the spreadsheet has thrown digits away"),
+                format!("«{plain}» نماد علمی است: اکسل بخشی از رقم‌ها را دور ریخته است"),
+                "format the column as text in the spreadsheet before the numbers are typed or pasted, and export again",
+                "پیش از واردکردن عددها قالب ستون را در اکسل «متن» بگذارید و دوباره خروجی بگیرید",
+            ));
+        }
+        if is_spreadsheet_error(plain) {
+            return Err(CastFault::new(
+                CastReason::SpreadsheetError,
+                format!("`{plain}` is an error of the spreadsheet, not a value"),
+                format!("«{plain}» خطای اکسل است، نه مقدار"),
+                "mend the formula or the width of the column in the spreadsheet and export again",
+                "فرمول یا پهنای ستون را در اکسل درست کنید و دوباره خروجی بگیرید",
+            ));
+        }
+        if plain.starts_with(EXCEL_DATE) && !self.is_of_time() {
+            return Err(CastFault::new(
+                CastReason::ExcelTookIt,
+                format!("`{plain}` is held by Excel as a date, but the column does not hold dates"),
+                format!("«{plain}» را اکسل تاریخ پنداشته است، ولی این ستون تاریخ نیست"),
+                "format the column as text in Excel and type the value again",
+                "قالب ستون را در اکسل «متن» بگذارید و مقدار را دوباره وارد کنید",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// An empty cell, and what databases write for one.
+fn is_nothing(plain: &str) -> bool {
+    plain.is_empty() || plain.eq_ignore_ascii_case("null") || plain.eq_ignore_ascii_case("(null)")
+}
+
+fn is_spreadsheet_error(plain: &str) -> bool {
+    const ERRORS: [&str; 9] =
+        ["#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#GETTING_DATA"];
+    ERRORS.contains(&plain) || plain.len() > 2 && plain.bytes().all(|byte| byte == b'#')
+}
+
+fn word(displayed: &str, options: &CastOptions) -> Result<Value, CastFault> {
+    options.words.get(&text::key(displayed)).cloned().map(Value::Word).ok_or_else(|| {
+        CastFault::new(
+            CastReason::UnknownWord,
+            format!("the mapping does not know the word `{displayed}`"),
+            format!("واژه «{displayed}» در نگاشت نیست"),
+            "add the word to the words of this column in the mapping, with the code that it means",
+            "این واژه را با کد آن به واژه‌های همین ستون در نگاشت بیفزایید",
+        )
+    })
+}
+
+fn yes_no(displayed: &str) -> Result<Value, CastFault> {
+    match text::key(displayed).as_str() {
+        "بلی" | "بله" | "اری" | "دارد" | "yes" | "y" | "true" | "1" | "درست" | "صحیح" => Ok(Value::Flag(true)),
+        "خیر" | "نه" | "ندارد" | "no" | "n" | "false" | "0" | "نادرست" => Ok(Value::Flag(false)),
+        _ => Err(CastFault::new(
+            CastReason::UnknownWord,
+            format!("`{displayed}` is neither yes nor no"),
+            format!("«{displayed}» نه بلی است و نه خیر"),
+            "write `بلی` or `خیر`, or declare the column as `words`",
+            "«بلی» یا «خیر» بنویسید یا نوع ستون را در نگاشت `words` بگذارید",
+        )),
     }
 }
 
@@ -179,11 +310,4 @@ pub struct Plate {
     pub sub: Option<String>,
     pub section: Option<String>,
     pub district: Option<String>,
-}
-
-/// The first instant of a local day in Iran, with precision `day`. It is 01:00 where summer time began at midnight.
-#[must_use]
-pub fn start_of_day(date: Date) -> Timestamp {
-    let _ = date;
-    unimplemented!()
 }

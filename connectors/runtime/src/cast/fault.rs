@@ -13,6 +13,24 @@ pub struct CastFault {
     pub cure_fa: String,
 }
 
+impl CastFault {
+    pub(super) fn new(
+        reason: CastReason,
+        message_en: impl Into<String>,
+        message_fa: impl Into<String>,
+        cure_en: impl Into<String>,
+        cure_fa: impl Into<String>,
+    ) -> Self {
+        Self {
+            reason,
+            message_en: message_en.into(),
+            message_fa: message_fa.into(),
+            cure_en: cure_en.into(),
+            cure_fa: cure_fa.into(),
+        }
+    }
+}
+
 impl fmt::Display for CastFault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}; {}", self.message_en, self.cure_en)
@@ -51,6 +69,8 @@ pub enum CastReason {
     NotAWholeNumber,
     NegativeNumber,
     OutOfRange,
+    /// Toman in a column of rial or the reverse.
+    WrongUnit,
     /// X and Y of a coordinate have changed places.
     SwappedCoordinates,
     UnknownWord,
@@ -80,6 +100,7 @@ impl CastReason {
             Self::NotAWholeNumber => "not_a_whole_number",
             Self::NegativeNumber => "negative_number",
             Self::OutOfRange => "out_of_range",
+            Self::WrongUnit => "wrong_unit",
             Self::SwappedCoordinates => "swapped_coordinates",
             Self::UnknownWord => "unknown_word",
         }

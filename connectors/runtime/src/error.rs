@@ -1,0 +1,40 @@
+//! What can stop a connector. What is wrong with a file or a row is no error: it is reported and the rest goes on.
+
+use std::path::PathBuf;
+
+use barid_codec::{RecordError, RegistryError};
+use barid_kafka::{KafkaError, TransactionError};
+
+/// Why a connector cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectorError {
+    /// The path of a source names no file, and nothing would ever be read.
+    #[error("source `{source_name}`: no file matches `{path}`")]
+    NoFile { source_name: String, path: String },
+    /// The folder of a source cannot be listed.
+    #[error("cannot list `{}`", path.display())]
+    Folder { path: PathBuf, #[source] source: std::io::Error },
+    /// The file for which a configuration should be suggested cannot be read.
+    #[error(transparent)]
+    Source(#[from] crate::source::SourceFault),
+    /// Two processes work for the same agency.
+    #[error(
+        "another process has taken over agency `{agency}`: one connector writes for an agency at a time, \
+         end the other one or leave this one stopped"
+    )]
+    Fenced { agency: String },
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    #[error(transparent)]
+    Transaction(TransactionError),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The operating system gives no random bytes for trace ids.
+    #[error("no random bytes: {0}")]
+    Random(getrandom::Error),
+    /// Asked to end before the work was done.
+    #[error("stopped before it was done")]
+    Stopped,
+}
