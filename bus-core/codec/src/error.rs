@@ -63,6 +63,8 @@ pub enum WalkFault {
     NoSuchBranch,
     #[error("an enum has no such symbol")]
     NoSuchSymbol,
+    #[error("the view is neither `exact` nor `coarse`")]
+    UnknownView,
     #[error("a block has more items than can be in the datum")]
     BlockTooLong,
     #[error("a block does not have the size that it states")]
@@ -82,10 +84,10 @@ pub enum RecordError {
     Schema { name: &'static str, reason: String },
     #[error("schema {id} is of `{found}`, wanted is `{name}`")]
     OtherRecord { name: &'static str, id: u32, found: String },
-    #[error("a `{name}` cannot be encoded: {reason}")]
-    Encode { name: &'static str, reason: String },
-    #[error("a `{name}` of schema {id} cannot be decoded: {reason}")]
-    Decode { name: &'static str, id: u32, reason: String },
+    #[error("a `{name}` cannot be encoded beyond byte {offset}: type and schema differ")]
+    Encode { name: &'static str, offset: usize },
+    #[error("a `{name}` of schema {id} cannot be decoded at byte {offset}")]
+    Decode { name: &'static str, id: u32, offset: usize },
 }
 
 /// The registry could not do what was asked.

@@ -7,6 +7,8 @@
 //!
 //! What it does not do: it decides about no permit, it touches no Kafka, and but for [`Registry`] it does no I/O.
 
+mod compile;
+mod cursor;
 mod error;
 pub mod framing;
 mod plan;
@@ -14,6 +16,7 @@ pub mod record;
 pub mod registry;
 pub mod view;
 pub mod walk;
+mod write;
 
 pub use error::{CompileError, FramingError, RecordError, RegistryError, SettingsError, WalkError, WalkFault};
 pub use record::{RecordCodec, RecordReader};
