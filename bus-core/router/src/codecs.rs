@@ -1,0 +1,66 @@
+//! The codecs of the records that a router writes beside the copies.
+
+use std::time::Duration;
+
+use barid_codec::{RecordCodec, RecordError, Registry, RegistryError};
+use barid_kafka::StopSignal;
+use barid_schemas::records::{DeadLetter, Heartbeat, Notice, PolicyApplied, Schema};
+use barid_telemetry::Readiness;
+use serde::Serialize;
+
+/// How long to wait before the registry is asked again, first and longest.
+const RETRY_FIRST: Duration = Duration::from_millis(250);
+const RETRY_LONGEST: Duration = Duration::from_secs(5);
+
+/// One codec for each record type.
+pub(crate) struct Codecs {
+    pub(crate) dead_letter: RecordCodec<DeadLetter>,
+    pub(crate) policy_applied: RecordCodec<PolicyApplied>,
+    pub(crate) notice: RecordCodec<Notice>,
+    pub(crate) heartbeat: RecordCodec<Heartbeat>,
+}
+
+impl Codecs {
+    /// Registers the schemas; waits with back-off while the registry is away. `None` if stopped meanwhile.
+    pub(crate) fn register(
+        registry: &Registry,
+        readiness: &Readiness,
+        stop: &StopSignal,
+    ) -> Result<Option<Self>, RecordError> {
+        let Some(dead_letter) = codec(registry, readiness, stop)? else { return Ok(None) };
+        let Some(policy_applied) = codec(registry, readiness, stop)? else { return Ok(None) };
+        let Some(notice) = codec(registry, readiness, stop)? else { return Ok(None) };
+        let Some(heartbeat) = codec(registry, readiness, stop)? else { return Ok(None) };
+        if readiness.ready("registry") {
+            tracing::info!(registry = registry.url(), "the schema registry answers");
+        }
+        Ok(Some(Self { dead_letter, policy_applied, notice, heartbeat }))
+    }
+}
+
+fn codec<T: Schema + Serialize>(
+    registry: &Registry,
+    readiness: &Readiness,
+    stop: &StopSignal,
+) -> Result<Option<RecordCodec<T>>, RecordError> {
+    let mut wait = RETRY_FIRST;
+    loop {
+        match registry.register(T::FULL_NAME, T::AVSC) {
+            Ok(id) => return RecordCodec::new(id).map(Some),
+            Err(RegistryError::Unavailable { reason, .. }) => {
+                if readiness.not_ready("registry", "does not answer") {
+                    tracing::warn!(
+                        registry = registry.url(),
+                        reason,
+                        "the schema registry does not answer, waiting for it"
+                    );
+                }
+                if stop.wait(wait) {
+                    return Ok(None);
+                }
+                wait = (wait * 2).min(RETRY_LONGEST);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The numbers that a router shows. Only what has definitely been committed is counted.
+
+use barid_telemetry::{Buckets, Counter, CounterFamily, Histogram, Metrics};
+
+pub(crate) struct Counters {
+    pub(crate) events: Counter,
+    pub(crate) copies: Counter,
+    pub(crate) dead_letters: CounterFamily<1>,
+    pub(crate) dead_letters_in_all: Counter,
+    pub(crate) transactions: Counter,
+    pub(crate) aborted: Counter,
+    pub(crate) commit_seconds: Histogram,
+}
+
+impl Counters {
+    pub(crate) fn new(metrics: &Metrics) -> Self {
+        Self {
+            events: metrics.counter("events", "events that were routed or dead-lettered"),
+            copies: metrics.counter("copies", "copies that were written to inboxes"),
+            dead_letters: metrics.counters("dead_letters", "events that could not be routed", ["reason"]),
+            dead_letters_in_all: metrics.counter("dead_letters_in_all", "events that could not be routed, all reasons"),
+            transactions: metrics.counter("transactions", "transactions that were committed"),
+            aborted: metrics.counter("aborted_transactions", "transactions that were aborted"),
+            commit_seconds: metrics.histogram("commit_seconds", "time that a commit took", Buckets::Seconds),
+        }
+    }
+}

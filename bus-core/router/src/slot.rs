@@ -1,0 +1,230 @@
+//! One slot: what the transactional worker asks for at each record.
+//!
+//! A transaction is decided under one version of the policy. `begin` takes up the newest version and, in the first transaction
+//! under it and after each assignment, writes for every partition from which offset on it was in force.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use barid_event::topics::Topics;
+use barid_kafka::{Begin, Outbox, Outgoing, Processor, RecordRef, SendError, Tick, Verdict, WorkerEvent};
+use barid_schemas::records::PolicyApplied;
+use barid_telemetry::{Counter, Histogram, Readiness};
+
+use crate::bulletin::{Bulletin, now};
+use crate::codecs::Codecs;
+use crate::counters::Counters;
+use crate::dead_letter::{dead_letter, origin};
+use crate::routing::{Copies, Failure, Fate, Hold, Routing};
+use crate::rules::{Rules, RulesInForce};
+
+/// How soon a record is tried again while there is no policy yet.
+const NO_POLICY_RETRY: Duration = Duration::from_millis(200);
+
+/// The processor of one slot.
+pub(crate) struct Slot {
+    pub(crate) router: String,
+    pub(crate) number: u16,
+    pub(crate) topics: Topics,
+    pub(crate) routing: Routing,
+    pub(crate) rules: RulesInForce,
+    pub(crate) codecs: Arc<Codecs>,
+    pub(crate) bulletin: Arc<Bulletin>,
+    pub(crate) readiness: Readiness,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) max_record_bytes: usize,
+    pub(crate) memory: SlotMemory,
+}
+
+/// What a slot remembers from record to record.
+#[derive(Default)]
+pub(crate) struct SlotMemory {
+    /// The rules of the open transaction.
+    current: Option<Arc<Rules>>,
+    /// The version that `policy-applied` tells of for all assigned partitions, committed.
+    told_version: Option<i64>,
+    /// What `told_version` becomes if the open transaction commits.
+    telling_version: Option<i64>,
+    copies: Copies,
+    key: String,
+    /// What the open transaction counts, added to the counters when it commits.
+    tally: Tally,
+    /// Partitions that wait for a schema, so that each wait is told once.
+    waiting: HashSet<(String, i32)>,
+}
+
+#[derive(Default)]
+struct Tally {
+    events: u64,
+    copies: u64,
+    dead_letters: BTreeMap<&'static str, u64>,
+}
+
+impl Processor for Slot {
+    fn begin(&mut self, begin: &Begin<'_>, out: &mut Outbox) {
+        self.memory.current = self.rules.get();
+        let Some(rules) = self.memory.current.clone() else { return };
+        let version = rules.version();
+        self.memory.telling_version = self.memory.told_version;
+        if begin.first_after_assignment || self.memory.told_version != Some(version) {
+            for assigned in begin.assigned {
+                let applied = PolicyApplied {
+                    router: self.router.clone(),
+                    slot: i32::from(self.number),
+                    version,
+                    topic: assigned.topic.clone(),
+                    partition: assigned.partition,
+                    from_offset: assigned.next_offset,
+                    at: now(),
+                };
+                self.tell_applied(&applied, out);
+            }
+            self.memory.telling_version = Some(version);
+        }
+    }
+
+    fn process(&mut self, record: &RecordRef<'_>, out: &mut Outbox) -> Verdict {
+        let Some(rules) = self.memory.current.clone() else {
+            return Verdict::Pause { reason: "no_policy".to_owned(), retry_after: Some(NO_POLICY_RETRY) };
+        };
+        let fate = self.routing.route(&rules, record, &mut self.memory.key, &mut self.memory.copies);
+        let sent = match fate {
+            Fate::Copies => self.send_copies(out),
+            Fate::DeadLetter(failure) => self.send_dead_letter(record, &failure, out),
+            Fate::Hold(hold) => return self.hold(record, &hold),
+        };
+        match sent {
+            Ok(()) => {
+                self.memory.tally.events += 1;
+                Verdict::Done
+            }
+            // The worker aborts and gives the record again.
+            Err(SendError::Failed { .. }) => Verdict::Done,
+            // Sizes were checked before anything was sent, so the client's limit is smaller than the router was told.
+            Err(error @ SendError::TooLarge { .. }) => Verdict::Fatal { reason: error.to_string() },
+        }
+    }
+
+    fn tick(&mut self) -> Tick {
+        let newest = self.rules.get().map(|rules| rules.version());
+        if newest.is_some() && newest != self.memory.told_version { Tick::OpenTransaction } else { Tick::Nothing }
+    }
+
+    fn event(&mut self, event: &WorkerEvent) {
+        match event {
+            WorkerEvent::Assigned { partitions } => {
+                tracing::info!(slot = self.number, partitions = partitions.len(), "partitions are assigned");
+            }
+            WorkerEvent::Revoked { partitions, lost } => {
+                tracing::info!(slot = self.number, partitions = partitions.len(), lost, "partitions are revoked");
+                self.memory.waiting.retain(|waiting| !partitions.contains(waiting));
+            }
+            WorkerEvent::Committed { took, .. } => self.committed(*took),
+            WorkerEvent::Aborted { reason } => {
+                self.memory.tally = Tally::default();
+                self.counters.aborted.add(1);
+                tracing::warn!(slot = self.number, reason, "transaction was aborted, its events come again");
+            }
+            WorkerEvent::Rebuilt { reason } => {
+                tracing::warn!(slot = self.number, reason, "producers were made new");
+            }
+            WorkerEvent::PartitionResumed { topic, partition } => {
+                if self.memory.waiting.remove(&(topic.clone(), *partition)) {
+                    tracing::info!(slot = self.number, topic, partition, "partition goes on");
+                }
+                if self.memory.waiting.is_empty() {
+                    self.readiness.ready("registry");
+                }
+            }
+            WorkerEvent::BrokerAway { reason } => {
+                if self.readiness.not_ready("broker", "does not answer") {
+                    tracing::warn!(reason, "the broker does not answer, waiting for it");
+                }
+            }
+            WorkerEvent::BrokerBack => {
+                if self.readiness.ready("broker") {
+                    tracing::info!("the broker answers");
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Slot {
+    fn send_copies(&mut self, out: &mut Outbox) -> Result<(), SendError> {
+        for copy in self.memory.copies.iter() {
+            let headers = copy.borrowed_headers();
+            out.send(&copy.outgoing(&self.memory.key, &headers))?;
+        }
+        self.memory.tally.copies += self.memory.copies.len() as u64;
+        Ok(())
+    }
+
+    fn send_dead_letter(
+        &mut self,
+        record: &RecordRef<'_>,
+        failure: &Failure,
+        out: &mut Outbox,
+    ) -> Result<(), SendError> {
+        let letter = dead_letter(record, failure, self.max_record_bytes);
+        let value = self.codecs.dead_letter.to_vec(&letter);
+        let value = value.map_err(|error| SendError::Failed { reason: error.to_string() })?;
+        let publisher = self.topics.agency_of(record.topic).unwrap_or_default();
+        let topic = self.topics.deadletter(publisher);
+        let key = origin(record);
+        tracing::warn!(
+            topic = record.topic,
+            partition = record.partition,
+            offset = record.offset,
+            reason = failure.reason.code(),
+            "event goes to the dead letters"
+        );
+        out.send(&Outgoing { topic: &topic, key: Some(key.as_bytes()), value: Some(&value), ..Outgoing::default() })?;
+        *self.memory.tally.dead_letters.entry(failure.reason.code()).or_default() += 1;
+        Ok(())
+    }
+
+    fn tell_applied(&mut self, applied: &PolicyApplied, out: &mut Outbox) {
+        let key = format!("{}/{}", applied.topic, applied.partition);
+        // A record that cannot be written fails the transaction, which is tried again whole.
+        if let Ok(value) = self.codecs.policy_applied.to_vec(applied) {
+            let topic = self.topics.policy_applied();
+            let _ = out.send(&Outgoing {
+                topic: &topic,
+                key: Some(key.as_bytes()),
+                value: Some(&value),
+                ..Outgoing::default()
+            });
+        }
+    }
+
+    fn hold(&mut self, record: &RecordRef<'_>, hold: &Hold) -> Verdict {
+        let (reason, detail) = match hold {
+            Hold::UnknownSchema(id) => ("unknown_schema", format!("the registry does not know schema {id}")),
+            Hold::RegistryAway(error) => ("registry_away", error.clone()),
+        };
+        self.readiness.not_ready("registry", reason);
+        if self.memory.waiting.insert((record.topic.to_owned(), record.partition)) {
+            let place = format!("{}/{}@{}", record.topic, record.partition, record.offset);
+            tracing::warn!(place, reason, detail, "partition waits, nothing is lost");
+            self.bulletin.notice(reason, format!("{place} waits: {detail}"));
+        }
+        Verdict::Pause { reason: reason.to_owned(), retry_after: None }
+    }
+
+    fn committed(&mut self, took: Duration) {
+        self.memory.told_version = self.memory.telling_version;
+        let tally = std::mem::take(&mut self.memory.tally);
+        self.counters.events.add(tally.events);
+        self.counters.copies.add(tally.copies);
+        for (reason, count) in tally.dead_letters {
+            self.counters.dead_letters.at([reason]).add(count);
+            self.counters.dead_letters_in_all.add(count);
+        }
+        let committed: (&Counter, &Histogram) = (&self.counters.transactions, &self.counters.commit_seconds);
+        committed.0.add(1);
+        committed.1.observe_time(took);
+    }
+}
