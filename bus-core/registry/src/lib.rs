@@ -24,6 +24,7 @@
 
 mod compatibility;
 mod error;
+mod error_code;
 mod http;
 mod server;
 mod store;
