@@ -8,7 +8,9 @@
 pub mod case_event;
 pub mod catalogue;
 pub mod groups;
+pub mod lint;
 pub mod records;
+pub mod released;
 pub mod time;
 
 pub use case_event::CaseEvent;
