@@ -170,11 +170,7 @@ impl Cast {
     const fn is_of_time(self) -> bool {
         matches!(
             self,
-            Self::JalaliDate
-                | Self::JalaliTimestamp
-                | Self::GregorianDate
-                | Self::GregorianTimestamp
-                | Self::ExcelDate
+            Self::JalaliDate | Self::JalaliTimestamp | Self::GregorianDate | Self::GregorianTimestamp | Self::ExcelDate
         )
     }
 
@@ -235,7 +231,9 @@ fn word(displayed: &str, options: &CastOptions) -> Result<Value, CastFault> {
 
 fn yes_no(displayed: &str) -> Result<Value, CastFault> {
     match text::key(displayed).as_str() {
-        "بلی" | "بله" | "اری" | "دارد" | "yes" | "y" | "true" | "1" | "درست" | "صحیح" => Ok(Value::Flag(true)),
+        "بلی" | "بله" | "اری" | "دارد" | "yes" | "y" | "true" | "1" | "درست" | "صحیح" => {
+            Ok(Value::Flag(true))
+        }
         "خیر" | "نه" | "ندارد" | "no" | "n" | "false" | "0" | "نادرست" => Ok(Value::Flag(false)),
         _ => Err(CastFault::new(
             CastReason::UnknownWord,

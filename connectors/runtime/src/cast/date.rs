@@ -81,17 +81,17 @@ fn days(day: RataDie) -> Option<Date> {
 #[must_use]
 pub fn start_of_day(date: Date) -> Timestamp {
     let midnight = i64::from(date.0) * 86_400_000;
-    let (offset_minutes, gap_minutes) = match civil(midnight).map(|local| tehran().to_ambiguous_timestamp(local).offset())
-    {
-        Some(AmbiguousOffset::Unambiguous { offset } | AmbiguousOffset::Fold { before: offset, .. }) => {
-            (offset.seconds() / 60, 0)
-        }
-        Some(AmbiguousOffset::Gap { before, after }) => {
-            (after.seconds() / 60, (after.seconds() - before.seconds()) / 60)
-        }
-        // A day beyond the year 9999, which no cast lets through.
-        None => (210, 0),
-    };
+    let (offset_minutes, gap_minutes) =
+        match civil(midnight).map(|local| tehran().to_ambiguous_timestamp(local).offset()) {
+            Some(AmbiguousOffset::Unambiguous { offset } | AmbiguousOffset::Fold { before: offset, .. }) => {
+                (offset.seconds() / 60, 0)
+            }
+            Some(AmbiguousOffset::Gap { before, after }) => {
+                (after.seconds() / 60, (after.seconds() - before.seconds()) / 60)
+            }
+            // A day beyond the year 9999, which no cast lets through.
+            None => (210, 0),
+        };
     Timestamp {
         at: Millis(midnight + i64::from(gap_minutes - offset_minutes) * 60_000),
         utc_offset_minutes: offset_minutes,
@@ -247,7 +247,11 @@ fn excel_day<'t>(text: &str, iso: &'t str) -> Result<(Date, Option<&'t str>), Ca
 
 /// The pieces of a date, digits only.
 enum Parts<'t> {
-    Date { year: &'t str, month: &'t str, day: &'t str },
+    Date {
+        year: &'t str,
+        month: &'t str,
+        day: &'t str,
+    },
     /// A number of five digits, with or without a fraction: the day number of a spreadsheet.
     Serial,
 }
@@ -380,15 +384,25 @@ fn two_digits(text: &str, calendar: Calendar) -> CastFault {
 
 fn wrong_calendar(text: &str, calendar: Calendar) -> CastFault {
     let (en, fa, other) = match calendar {
-        Calendar::Jalali => ("Gregorian, but the column is declared to hold Jalali dates", "میلادی است، ولی ستون شمسی اعلام شده است", "gregorian"),
-        Calendar::Gregorian => ("Jalali, but the column is declared to hold Gregorian dates", "شمسی است، ولی ستون میلادی اعلام شده است", "jalali"),
+        Calendar::Jalali => (
+            "Gregorian, but the column is declared to hold Jalali dates",
+            "میلادی است، ولی ستون شمسی اعلام شده است",
+            "gregorian",
+        ),
+        Calendar::Gregorian => (
+            "Jalali, but the column is declared to hold Gregorian dates",
+            "شمسی است، ولی ستون میلادی اعلام شده است",
+            "jalali",
+        ),
     };
     CastFault::new(
         CastReason::WrongCalendar,
         format!("`{text}` is {en}"),
         format!("«{text}» {fa}"),
         format!("declare the column as `{other}_date` or `{other}_timestamp`, or correct the date in the source"),
-        format!("نوع ستون را در نگاشت `{other}_date` یا `{other}_timestamp` بگذارید یا تاریخ را در سامانه مبدأ اصلاح کنید"),
+        format!(
+            "نوع ستون را در نگاشت `{other}_date` یا `{other}_timestamp` بگذارید یا تاریخ را در سامانه مبدأ اصلاح کنید"
+        ),
     )
 }
 

@@ -162,7 +162,9 @@ impl Kind {
         match self {
             National => ("10 digits", "۱۰ رقم"),
             Legal => ("11 digits", "۱۱ رقم"),
-            Person => ("10 digits for a person or 11 for a legal entity", "۱۰ رقم برای شخص حقیقی یا ۱۱ رقم برای شخص حقوقی"),
+            Person => {
+                ("10 digits for a person or 11 for a legal entity", "۱۰ رقم برای شخص حقیقی یا ۱۱ رقم برای شخص حقوقی")
+            }
             Tracking => ("14 digits, with or without dashes", "۱۴ رقم، با خط تیره یا بدون آن"),
             Postal => ("10 digits, with or without a dash", "۱۰ رقم، با خط تیره یا بدون آن"),
             Isic => ("4 to 6 digits", "۴ تا ۶ رقم"),

@@ -3,8 +3,8 @@
 //! Digits are read one by one into whole numbers, never through a float, so that an amount of money is exact. A comma is
 //! a thousands mark only where the groups of three prove it; a slash is never taken for a decimal mark.
 
-use super::fault::{CastFault, CastReason};
 use super::Value;
+use super::fault::{CastFault, CastReason};
 
 /// A number as it was written: whole part and fraction are ASCII digits without marks.
 struct Written {
@@ -123,8 +123,7 @@ fn read(text: &str, number: &str) -> Result<Written, CastFault> {
     let grouped = groups.len() > 1;
     let sound = groups.iter().all(|group| !group.is_empty() && all_digits(group))
         && all_digits(fraction)
-        && (!grouped
-            || groups[0].len() <= 3 && groups[0] != "0" && groups[1..].iter().all(|group| group.len() == 3));
+        && (!grouped || groups[0].len() <= 3 && groups[0] != "0" && groups[1..].iter().all(|group| group.len() == 3));
     if !sound {
         return Err(refuse());
     }

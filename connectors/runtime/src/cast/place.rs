@@ -85,7 +85,7 @@ pub(super) fn plate(text: &str) -> Result<Value, CastFault> {
     };
     let spaced = spaced(text);
     let mut tokens: &[&str] = &spaced.split(' ').filter(|token| !token.is_empty()).collect::<Vec<_>>();
-    while let [("پلاک" | "ثبتی" | ":" | "شماره"), rest @ ..] = tokens {
+    while let ["پلاک" | "ثبتی" | ":" | "شماره", rest @ ..] = tokens {
         tokens = rest;
     }
     let is_number = |token: &str| token.bytes().all(|byte| byte.is_ascii_digit());
@@ -104,7 +104,7 @@ pub(super) fn plate(text: &str) -> Result<Value, CastFault> {
         }
         _ => return Err(refuse()),
     };
-    while let [("اصلی" | "،" | "," | "-"), rest @ ..] = tokens {
+    while let ["اصلی" | "،" | "," | "-", rest @ ..] = tokens {
         tokens = rest;
     }
     let section = match tokens {
@@ -115,7 +115,7 @@ pub(super) fn plate(text: &str) -> Result<Value, CastFault> {
         ["بخش", ..] => return Err(refuse()),
         _ => None,
     };
-    while let [("،" | "," | "-"), rest @ ..] = tokens {
+    while let ["،" | "," | "-", rest @ ..] = tokens {
         tokens = rest;
     }
     // A further number or slash means that something was read wrong, such as a plate of three levels.

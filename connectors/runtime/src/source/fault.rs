@@ -21,6 +21,83 @@ pub struct SourceFault {
     pub cells: Vec<String>,
 }
 
+/// Message and cure of a fault, each in English and in Persian.
+pub(super) struct Words<'w>(pub &'w str, pub &'w str, pub &'w str, pub &'w str);
+
+impl SourceFault {
+    pub(super) fn new(file: &str, reason: SourceReason, words: Words<'_>) -> Self {
+        Self {
+            reason,
+            file: file.to_owned(),
+            row: None,
+            column: None,
+            byte: None,
+            message_en: words.0.to_owned(),
+            message_fa: words.1.to_owned(),
+            cure_en: words.2.to_owned(),
+            cure_fa: words.3.to_owned(),
+            cells: Vec::new(),
+        }
+    }
+
+    pub(super) fn at_row(self, row: u64) -> Self {
+        // Row 0 is the header: a place of the file, not of a data row.
+        Self { row: (row > 0).then_some(row), ..self }
+    }
+
+    pub(super) fn at_column(self, column: &str) -> Self {
+        Self { column: Some(column.to_owned()), ..self }
+    }
+
+    pub(super) fn at_byte(self, byte: u64) -> Self {
+        Self { byte: Some(byte), ..self }
+    }
+
+    pub(super) fn with_cells(self, cells: Vec<String>) -> Self {
+        Self { cells, ..self }
+    }
+
+    /// The operating system does not give the file.
+    pub(super) fn unreadable(file: &str, error: &std::io::Error) -> Self {
+        Self::new(
+            file,
+            SourceReason::Unreadable,
+            Words(
+                &format!("the file cannot be read: {error}"),
+                &format!("فایل خوانده نمی‌شود: {error}"),
+                "check that the file is there, that no program holds it and that this account may read it",
+                "بررسی کنید که فایل موجود باشد، برنامه‌ای آن را قفل نکرده باشد و این کاربر اجازه خواندن آن را داشته باشد",
+            ),
+        )
+    }
+
+    pub(super) fn empty(file: &str) -> Self {
+        Self::new(
+            file,
+            SourceReason::EmptyFile,
+            Words(
+                "the file is empty",
+                "فایل خالی است",
+                "export again; if there are no cases, export the header alone",
+                "دوباره خروجی بگیرید؛ اگر پرونده‌ای نیست فقط سطر عنوان را بفرستید",
+            ),
+        )
+    }
+
+    pub(super) fn half_written(file: &str) -> Self {
+        Self::new(
+            file,
+            SourceReason::HalfWritten,
+            Words(
+                "the file ends in the middle of a record: it was not written to its end",
+                "فایل در میانه یک رکورد تمام شده است: تا پایان نوشته نشده است",
+                "wait until the export is done, or export again; write under another name and rename at the end",
+                "تا پایان خروجی صبر کنید یا دوباره خروجی بگیرید؛ با نام دیگری بنویسید و در پایان تغییر نام دهید",
+            ),
+        )
+    }
+}
+
 impl SourceFault {
     /// Whether only this row is at fault and the rows after it can be read.
     #[must_use]

@@ -1,0 +1,213 @@
+//! Excel workbooks: typed cells become the text that the user sees, without loss.
+//!
+//! A number prints without an exponent and without `.0`; from 10^15 on a spreadsheet has lost digits already, so such a
+//! number prints in scientific notation, which every cast refuses. A date prints as [`EXCEL_DATE`] and its ISO form, a
+//! percentage with its `%`. The sheet is held in memory; that is how the format works.
+
+use std::collections::HashSet;
+use std::io::Cursor;
+
+use calamine::{Data, ExcelDateTime, Reader, SheetType, SheetVisible, Sheets};
+
+use super::fault::{SourceFault, SourceReason, Words};
+use super::header::{fit, header};
+use super::{EXCEL_DATE, Row};
+
+/// Where a spreadsheet begins to lose digits: it keeps 15.
+const EXACT_BELOW: f64 = 1e15;
+
+/// Whether the bytes begin as a workbook does: a ZIP archive or an OLE compound file.
+pub(super) fn is_workbook(head: &[u8]) -> bool {
+    is_zip(head) || head.starts_with(&[0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1])
+}
+
+fn is_zip(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04")
+}
+
+/// The rows of one sheet.
+pub(super) struct Rows {
+    rows: std::vec::IntoIter<(u64, Vec<String>)>,
+}
+
+/// A sheet that has been read: its name, its header, its rows.
+pub(super) fn read(
+    file: &str,
+    bytes: Vec<u8>,
+    pinned: Option<&str>,
+) -> Result<(String, Vec<String>, Rows), SourceFault> {
+    if is_zip(&bytes) && !has_directory(&bytes) {
+        return Err(SourceFault::half_written(file));
+    }
+    // The parser meets bytes of strangers; a bug of its own must stop this file and not the connector.
+    std::panic::catch_unwind(move || parse(file, bytes, pinned)).unwrap_or_else(|_| Err(unreadable(file, "")))
+}
+
+/// A ZIP archive ends with its directory: without it the end of the file is missing.
+fn has_directory(bytes: &[u8]) -> bool {
+    let tail = &bytes[bytes.len().saturating_sub(22 + 65_535)..];
+    tail.windows(4).any(|window| window == b"PK\x05\x06")
+}
+
+fn parse(file: &str, bytes: Vec<u8>, pinned: Option<&str>) -> Result<(String, Vec<String>, Rows), SourceFault> {
+    let mut workbook =
+        calamine::open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(|error| refused(file, &error))?;
+    let name = match pinned {
+        Some(name) if workbook.sheet_names().iter().any(|sheet| sheet == name) => name.to_owned(),
+        Some(name) => return Err(missing_sheet(file, name, &workbook.sheet_names())),
+        None => first_sheet(file, &mut workbook)?,
+    };
+    let range = workbook.worksheet_range(&name).map_err(|error| refused(file, &error))?;
+    let percentages = percentages(&mut workbook, &name);
+    let (top, left) = range.start().unwrap_or_default();
+    let mut rows = range
+        .rows()
+        .zip(u64::from(top)..)
+        .map(|(cells, row)| {
+            let cells = cells
+                .iter()
+                .zip(left..)
+                .map(|(cell, column)| text(cell, percentages.contains(&(row, column))))
+                .collect::<Vec<_>>();
+            (row, cells)
+        })
+        .filter(|(_, cells)| cells.iter().any(|cell| !cell.trim().is_empty()));
+    let Some((header_row, header_cells)) = rows.next() else { return Err(SourceFault::empty(file)) };
+    let header = header(file, header_cells)?;
+    let rows = rows.map(|(row, cells)| (row - header_row, cells)).collect::<Vec<_>>().into_iter();
+    Ok((name, header, Rows { rows }))
+}
+
+impl Rows {
+    pub(super) fn next(&mut self, file: &str, header: &[String]) -> Option<Result<Row, SourceFault>> {
+        loop {
+            let (row, cells) = self.rows.next()?;
+            if let Some(row) = fit(file, header, row, cells) {
+                return Some(row);
+            }
+        }
+    }
+}
+
+/// The first sheet that a user sees and that holds something.
+fn first_sheet(file: &str, workbook: &mut Sheets<Cursor<Vec<u8>>>) -> Result<String, SourceFault> {
+    let sheets: Vec<String> = workbook
+        .sheets_metadata()
+        .iter()
+        .filter(|sheet| sheet.visible == SheetVisible::Visible && sheet.typ == SheetType::WorkSheet)
+        .map(|sheet| sheet.name.clone())
+        .collect();
+    for name in sheets {
+        let range = workbook.worksheet_range(&name).map_err(|error| refused(file, &error))?;
+        if range.used_cells().next().is_some() {
+            return Ok(name);
+        }
+    }
+    Err(SourceFault::empty(file))
+}
+
+/// The cells whose number is shown as a percentage: the file holds 0.6 where the user sees 60%.
+fn percentages(workbook: &mut Sheets<Cursor<Vec<u8>>>, name: &str) -> HashSet<(u64, u32)> {
+    // Styles of the old formats cannot be read; a fraction in a column of percentages is then refused by its cast.
+    let Ok(styles) = workbook.worksheet_style(name) else { return HashSet::new() };
+    let (top, left) = styles.start().unwrap_or_default();
+    styles
+        .cells()
+        .filter(|(.., style)| style.number_format.as_ref().is_some_and(|format| format.format_code.contains('%')))
+        .map(|(row, column, _)| (u64::from(top) + row as u64, left + column as u32))
+        .collect()
+}
+
+fn text(cell: &Data, is_percentage: bool) -> String {
+    match cell {
+        Data::Empty => String::new(),
+        Data::String(text) => text.clone(),
+        Data::Int(number) if is_percentage => format!("{}%", number.saturating_mul(100)),
+        Data::Int(number) => self::number(*number as f64),
+        Data::Float(float) if is_percentage => format!("{}%", self::number(float * 100.0)),
+        Data::Float(float) => number(*float),
+        Data::Bool(flag) => flag.to_string(),
+        Data::DateTime(date) => date_text(date),
+        Data::DateTimeIso(iso) => {
+            let iso = iso.trim_end_matches('Z');
+            format!("{EXCEL_DATE}{}", iso.strip_suffix("T00:00:00").unwrap_or(iso))
+        }
+        Data::DurationIso(iso) => iso.clone(),
+        Data::Error(error) => error.to_string(),
+    }
+}
+
+/// A float as a spreadsheet shows it at full width: at most 15 digits, no exponent, no `.0`.
+pub(super) fn number(float: f64) -> String {
+    if float.abs() >= EXACT_BELOW || !float.is_finite() {
+        return format!("{float:E}").replacen('E', "E+", 1);
+    }
+    // 0.1 + 0.2 is shown as 0.3: the sixteenth digit is noise of the binary form.
+    let rounded: f64 = format!("{float:.14e}").parse().unwrap_or(float);
+    if rounded == 0.0 { "0".to_owned() } else { rounded.to_string() }
+}
+
+fn date_text(date: &ExcelDateTime) -> String {
+    let (year, month, day, hour, minute, second, millisecond) = date.to_ymd_hms_milli();
+    let clock = if millisecond == 0 {
+        format!("{hour:02}:{minute:02}:{second:02}")
+    } else {
+        format!("{hour:02}:{minute:02}:{second:02}.{millisecond:03}")
+    };
+    if date.is_duration() || date.as_f64() < 1.0 {
+        clock
+    } else if (hour, minute, second, millisecond) == (0, 0, 0, 0) {
+        format!("{EXCEL_DATE}{year:04}-{month:02}-{day:02}")
+    } else {
+        format!("{EXCEL_DATE}{year:04}-{month:02}-{day:02}T{clock}")
+    }
+}
+
+fn refused(file: &str, error: &calamine::Error) -> SourceFault {
+    let protected = matches!(
+        error,
+        calamine::Error::Xlsx(calamine::XlsxError::Password)
+            | calamine::Error::Xls(calamine::XlsError::Password)
+            | calamine::Error::Xlsb(calamine::XlsbError::Password)
+    );
+    if protected {
+        return SourceFault::new(
+            file,
+            SourceReason::ProtectedWorkbook,
+            Words(
+                "the workbook is protected with a password",
+                "فایل اکسل رمز دارد",
+                "save it without a password",
+                "فایل را بدون رمز ذخیره کنید",
+            ),
+        );
+    }
+    unreadable(file, &format!(": {error}"))
+}
+
+fn unreadable(file: &str, detail: &str) -> SourceFault {
+    SourceFault::new(
+        file,
+        SourceReason::UnreadableWorkbook,
+        Words(
+            &format!("the workbook cannot be read{detail}"),
+            "فایل اکسل خوانده نمی‌شود",
+            "open it in Excel and save it as an Excel workbook (.xlsx) again, or as CSV UTF-8",
+            "فایل را در اکسل باز کنید و دوباره با قالب ‎.xlsx‎ یا CSV UTF-8 ذخیره کنید",
+        ),
+    )
+}
+
+fn missing_sheet(file: &str, name: &str, sheets: &[String]) -> SourceFault {
+    let known = sheets.iter().map(|sheet| format!("`{sheet}`")).collect::<Vec<_>>().join(", ");
+    SourceFault::new(
+        file,
+        SourceReason::MissingSheet,
+        Words(
+            &format!("the workbook has no sheet `{name}`; it has {known}"),
+            &format!("فایل اکسل برگه «{name}» ندارد؛ برگه‌های آن: {known}"),
+            "name the sheet as before, or set `sheet` for this source",
+            "نام برگه را به همان نام پیشین برگردانید یا برای این منبع `sheet` را بنویسید",
+        ),
+    )
+}
