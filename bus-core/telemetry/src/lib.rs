@@ -24,6 +24,7 @@
 //! comes and fetches them.
 
 mod error;
+mod exporter;
 mod health;
 mod logs;
 mod metrics;

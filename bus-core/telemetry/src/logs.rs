@@ -4,12 +4,9 @@
 //! with `timestamp`, `level`, `target`, `message` and the fields of the line beside them.
 
 use std::str::FromStr;
-use std::time::Duration;
 
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::{EnvFilter, Targets};
@@ -18,17 +15,14 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::TelemetryError;
-
-/// How long one export of spans may take, and how long the last one may hold up the end of the process. A role has five seconds
-/// to end after SIGTERM and its own clients need some of them.
-const EXPORT_LIMIT: Duration = Duration::from_secs(2);
-
-/// Where a collector takes spans when the endpoint names no path, by the OTLP specification.
-const TRACES_PATH: &str = "/v1/traces";
+use crate::exporter::{EXPORT_LIMIT, exporter};
 
 /// Libraries that tell much at `debug` and nothing that concerns the bus. Written before the filter of the operator, so that
 /// `debug,hyper=trace` still has its way.
-const QUIET: &str = "hyper=info,hyper_util=info,h2=info,reqwest=info,rustls=info,tokio=info,tower=info,mio=info,opentelemetry=info,opentelemetry_sdk=info,opentelemetry-otlp=info";
+const QUIET: &str = "hyper=info,hyper_util=info,h2=info,reqwest=info,rustls=info,tokio=info,tower=info,mio=info";
+
+/// The exporter repeats the same error with every batch; `exporter` says it once instead.
+const UNSAID: &str = "opentelemetry=off";
 
 /// What log lines look like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,7 +83,7 @@ impl Default for LogSettings {
 #[must_use = "dropping the guard ends the export of traces"]
 #[derive(Debug)]
 pub struct Guard {
-    traces: Option<SdkTracerProvider>,
+    pub(crate) traces: Option<SdkTracerProvider>,
 }
 
 impl Guard {
@@ -100,9 +94,8 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         let Some(traces) = self.traces.take() else { return };
-        if let Err(error) = traces.shutdown_with_timeout(EXPORT_LIMIT) {
-            tracing::warn!(%error, "the last spans could not be sent to the collector");
-        }
+        // What could not be sent has been said by the exporter.
+        let _ = traces.shutdown_with_timeout(EXPORT_LIMIT);
     }
 }
 
@@ -166,37 +159,9 @@ fn level_filter(level: &str) -> Result<EnvFilter, TelemetryError> {
     {
         return Err(wrong(format!("`{word}` is not a level")));
     }
-    let quiet = level.contains("debug") || level.contains("trace");
-    let written = if quiet { format!("{QUIET},{level}") } else { level.to_owned() };
+    // A library that is capped at `info` would be louder than a log at `warn`.
+    let quiet = (level.contains("debug") || level.contains("trace")).then_some(QUIET);
+    let written: Vec<&str> = quiet.into_iter().chain([UNSAID, level]).collect();
+    let written = written.join(",");
     EnvFilter::builder().parse(written).map_err(|error| wrong(error.to_string()))
-}
-
-fn exporter(endpoint: &str, settings: &LogSettings) -> Result<SdkTracerProvider, TelemetryError> {
-    let exporter = SpanExporter::builder()
-        .with_http()
-        .with_protocol(Protocol::HttpBinary)
-        .with_endpoint(traces_endpoint(endpoint)?)
-        .with_timeout(EXPORT_LIMIT)
-        .build()
-        .map_err(|error| TelemetryError::Exporter { endpoint: endpoint.to_owned(), reason: error.to_string() })?;
-    // The builder that is not empty would read the environment, which is the business of the caller.
-    let resource = Resource::builder_empty()
-        .with_service_name(settings.service_name.clone())
-        .with_attribute(opentelemetry::KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
-        .build();
-    let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(settings.sample_ratio)));
-    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_sampler(sampler).with_resource(resource).build())
-}
-
-/// The endpoint with the path of traces, unless it names a path of its own.
-pub(crate) fn traces_endpoint(endpoint: &str) -> Result<String, TelemetryError> {
-    let endpoint = endpoint.trim();
-    let Some(rest) = endpoint.strip_prefix("http://").or_else(|| endpoint.strip_prefix("https://")) else {
-        let bare = endpoint.split("://").last().unwrap_or(endpoint).to_owned();
-        return Err(TelemetryError::EndpointScheme { endpoint: endpoint.to_owned(), bare });
-    };
-    match rest.split_once('/') {
-        Some((_, path)) if !path.is_empty() => Ok(endpoint.to_owned()),
-        _ => Ok(format!("{}{TRACES_PATH}", endpoint.trim_end_matches('/'))),
-    }
 }
