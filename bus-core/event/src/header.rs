@@ -87,13 +87,13 @@ pub fn source(publisher: &str) -> String {
     format!("{SOURCE_PREFIX}{publisher}")
 }
 
-/// RFC 3339 in UTC, with as many decimals as the instant needs. An instant outside of the years -9999 to 9999, which
-/// RFC 3339 cannot write, becomes the nearest that it can.
+/// RFC 3339 in UTC, with as many decimals as the instant needs. An instant outside of the years 0 to 9999, which RFC 3339
+/// cannot write, becomes the nearest that it can.
 #[must_use]
 pub fn time(instant: Millis) -> String {
-    let least = jiff::Timestamp::MIN;
-    let most = jiff::Timestamp::MAX;
-    jiff::Timestamp::from_millisecond(instant.0).unwrap_or(if instant.0 < 0 { least } else { most }).to_string()
+    const YEAR_ZERO: i64 = -62_167_219_200_000;
+    let millis = instant.0.clamp(YEAR_ZERO, jiff::Timestamp::MAX.as_millisecond());
+    jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX).to_string()
 }
 
 /// Where the registry at `registry_url` gives the schema with this id. Name and password in the URL are left out, for

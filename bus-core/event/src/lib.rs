@@ -36,3 +36,6 @@ mod keyed_hash;
 pub use secret::{Secret, SecretError};
 pub use traceparent::{TraceParent, TraceParentError};
 pub use watch::{WatchKey, WatchKeyError};
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 mod access;
 mod plan;
 
-pub use access::{Acl, Operation, PatternType, Resource};
+pub use access::{Acl, OPERATOR, Operation, PatternType, ROUTER, Resource, connector_transactional_id, router_group};
 pub use plan::TopicPlan;
 
 /// The names of all topics. Every name begins with a prefix that the deployment chooses, so that several of them can

@@ -66,7 +66,9 @@ fn plan(name: String, partitions: u32, keep: &Keep) -> TopicPlan {
         // By age alone: a limit in bytes that the cluster sets would delete before the promised time.
         config.insert("retention.bytes", "-1".to_owned());
     }
-    // The timestamp of a record is when its producer wrote it; permits are judged by it.
-    config.insert("message.timestamp.type", "CreateTime".to_owned());
+    // The broker's clock, not the producer's: validity of permits and retention are judged by the timestamp, and office
+    // computers have wrong clocks. With `CreateTime` a clock that is years behind would have its records deleted at once,
+    // and one that is hours ahead would have them refused.
+    config.insert("message.timestamp.type", "LogAppendTime".to_owned());
     TopicPlan { name, partitions, replication: None, config }
 }
