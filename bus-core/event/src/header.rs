@@ -92,8 +92,7 @@ pub fn source(publisher: &str) -> String {
 #[must_use]
 pub fn time(instant: Millis) -> String {
     const YEAR_ZERO: i64 = -62_167_219_200_000;
-    let millis = instant.0.clamp(YEAR_ZERO, jiff::Timestamp::MAX.as_millisecond());
-    jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX).to_string()
+    jiff::Timestamp::from_millisecond(instant.0.max(YEAR_ZERO)).unwrap_or(jiff::Timestamp::MAX).to_string()
 }
 
 /// Where the registry at `registry_url` gives the schema with this id. Name and password in the URL are left out, for
