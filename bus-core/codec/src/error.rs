@@ -35,13 +35,17 @@ pub enum CompileError {
 
 /// A datum is not what its writer schema says: where and what.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{fault} in field `{field}` at byte {offset}")]
+#[error("{fault} in {} at byte {offset}", place(field))]
 pub struct WalkError {
     /// Names of the schema joined by dots, `[n]` for the n-th item of an array or map; empty for the datum as a whole.
     pub field: String,
     /// Where in the datum (without framing) the faulty part begins.
     pub offset: usize,
     pub fault: WalkFault,
+}
+
+fn place(field: &str) -> String {
+    if field.is_empty() { "the datum".to_owned() } else { format!("field `{field}`") }
 }
 
 /// What is wrong with a datum.
