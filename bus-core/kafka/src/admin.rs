@@ -1,9 +1,25 @@
-//! Topics and their settings.
+//! Topics and their settings: what `topics plan` and `topics apply`, `doctor` and the tests need of the admin protocol, as blocking calls.
+//!
+//! There is no call that adds partitions: a key would change its partition and the order of a case would be lost.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
 
-use crate::{Cluster, KafkaError};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, ConfigSource, NewTopic as NativeTopic, ResourceSpecifier, TopicReplication,
+};
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::Consumer;
+use rdkafka::error::{KafkaError as ClientError, KafkaResult, RDKafkaErrorCode as Code};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use crate::client::Context;
+use crate::reader::{Consuming, asked, make_consumer, partitions_of};
+use crate::{Cluster, KafkaError, limits};
 
 /// A topic to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +40,7 @@ pub struct TopicDescription {
     pub replication: i32,
     /// Every setting with its value in force.
     pub config: BTreeMap<String, String>,
-    /// Names of the settings that were set for this topic (the others are defaults).
+    /// Names of the settings that were set for this topic (the others are defaults), sorted.
     pub set_here: Vec<String>,
 }
 
@@ -43,50 +59,245 @@ pub struct Watermarks {
     pub high: i64,
 }
 
-/// Blocking admin client.
+/// Blocking admin client. Making it does no I/O.
 pub struct Admin {
-    _cluster: Cluster,
+    cluster: Cluster,
+    admin: AdminClient<Context>,
+    /// Metadata and watermarks; unlike the admin client it never asks a broker to create what it looks for.
+    asking: Consuming,
 }
 
 impl Admin {
     pub fn new(cluster: &Cluster) -> Result<Self, KafkaError> {
-        Ok(Self { _cluster: cluster.clone() })
+        let admin = AdminClient::from_config_and_context(&cluster.admin(), Context::new(&Arc::default()))
+            .map_err(|error| KafkaError::Setting { reason: error.to_string() })?;
+        Ok(Self { cluster: cluster.clone(), admin, asking: make_consumer(&cluster.watermark_client())? })
     }
+
     /// Names of all topics, sorted, without Kafka's internal ones.
     pub fn topics(&self) -> Result<Vec<String>, KafkaError> {
-        todo!()
+        let metadata = self
+            .asking
+            .fetch_metadata(None, limits::METADATA)
+            .map_err(|error| asked("list topics", limits::METADATA, &error))?;
+        let mut names: Vec<String> = metadata
+            .topics()
+            .iter()
+            .map(|topic| topic.name().to_owned())
+            .filter(|name| !name.starts_with("__"))
+            .collect();
+        names.sort();
+        Ok(names)
     }
+
+    /// Number of partitions; `None` if there is no such topic.
+    pub fn partitions(&self, topic: &str) -> Result<Option<i32>, KafkaError> {
+        match partitions_of(&self.asking, topic) {
+            Ok(partitions) => Ok(Some(partitions)),
+            Err(KafkaError::UnknownTopic { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// `None` if there is no such topic.
-    pub fn describe(&self, _topic: &str) -> Result<Option<TopicDescription>, KafkaError> {
-        todo!()
+    pub fn describe(&self, topic: &str) -> Result<Option<TopicDescription>, KafkaError> {
+        let Some(partitions) = self.partitions(topic)? else { return Ok(None) };
+        let metadata = self
+            .asking
+            .fetch_metadata(Some(topic), limits::METADATA)
+            .map_err(|error| asked("describe a topic", limits::METADATA, &error))?;
+        let replication = metadata
+            .topics()
+            .iter()
+            .filter(|found| found.name() == topic)
+            .flat_map(|found| found.partitions())
+            .map(|partition| partition.replicas().len() as i32)
+            .min()
+            .unwrap_or(0);
+        let entries = self.entries(ResourceSpecifier::Topic(topic))?;
+        let mut set_here: Vec<String> = entries
+            .iter()
+            .filter(|entry| entry.source == ConfigSource::DynamicTopic)
+            .map(|entry| entry.name.clone())
+            .collect();
+        set_here.sort();
+        let config = entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?))).collect();
+        Ok(Some(TopicDescription { name: topic.to_owned(), partitions, replication, config, set_here }))
     }
-    /// One result for each topic, in the order given. `TopicExists` for one that is there already.
-    pub fn create(&self, _topics: &[NewTopic]) -> Result<Vec<Result<(), KafkaError>>, KafkaError> {
-        todo!()
+
+    /// One result for each topic, in the order given; [`KafkaError::TopicExists`] for one that is there already.
+    pub fn create(&self, topics: &[NewTopic]) -> Result<Vec<Result<(), KafkaError>>, KafkaError> {
+        let native: Vec<NativeTopic<'_>> = topics
+            .iter()
+            .map(|topic| {
+                let new = NativeTopic::new(
+                    &topic.name,
+                    topic.partitions,
+                    TopicReplication::Fixed(topic.replication.unwrap_or(-1)),
+                );
+                topic.config.iter().fold(new, |new, (name, value)| new.set(name, value))
+            })
+            .collect();
+        if native.is_empty() {
+            return Ok(Vec::new());
+        }
+        let created = within(limits::ADMIN, self.admin.create_topics(&native, &options()))
+            .map_err(|error| admin_error("create topics", &error))?;
+        let by_name: BTreeMap<String, Result<(), KafkaError>> = created
+            .into_iter()
+            .map(|created| match created {
+                Ok(name) => (name, Ok(())),
+                Err((name, Code::TopicAlreadyExists)) => (name.clone(), Err(KafkaError::TopicExists { topic: name })),
+                Err((name, code)) => {
+                    let refused =
+                        KafkaError::Refused { what: format!("create topic `{name}`"), reason: code.to_string() };
+                    (name, Err(refused))
+                }
+            })
+            .collect();
+        let missing = |name: &str| {
+            Err(KafkaError::Refused {
+                what: format!("create topic `{name}`"),
+                reason: "the broker gave no answer for it".to_owned(),
+            })
+        };
+        Ok(topics
+            .iter()
+            .map(|topic| by_name.get(&topic.name).cloned().unwrap_or_else(|| missing(&topic.name)))
+            .collect())
     }
+
     /// Sets these settings of the topic and leaves the others as they are.
-    pub fn set_config(&self, _topic: &str, _config: &BTreeMap<String, String>) -> Result<(), KafkaError> {
-        todo!()
+    ///
+    /// The client knows only the old call that replaces all settings, so those that are there are read and sent along: two processes that do this at the same
+    /// moment can undo each other.
+    pub fn set_config(&self, topic: &str, config: &BTreeMap<String, String>) -> Result<(), KafkaError> {
+        let entries = self.entries(ResourceSpecifier::Topic(topic))?;
+        let mut all: BTreeMap<String, String> = entries
+            .into_iter()
+            .filter(|entry| entry.source == ConfigSource::DynamicTopic)
+            .filter_map(|entry| Some((entry.name, entry.value?)))
+            .collect();
+        all.extend(config.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let alter = all
+            .iter()
+            .fold(AlterConfig::new(ResourceSpecifier::Topic(topic)), |alter, (name, value)| alter.set(name, value));
+        let what = format!("set the configuration of topic `{topic}`");
+        let altered = within(limits::ADMIN, self.admin.alter_configs([&alter], &options()))
+            .map_err(|error| admin_error(&what, &error))?;
+        match altered.into_iter().next() {
+            Some(Ok(_)) => Ok(()),
+            Some(Err((_, code))) => Err(KafkaError::Refused { what, reason: code.to_string() }),
+            None => Err(KafkaError::Refused { what, reason: "the broker gave no answer".to_owned() }),
+        }
     }
-    pub fn partitions(&self, _topic: &str) -> Result<Option<i32>, KafkaError> {
-        todo!()
+
+    /// The high watermark counts records of open transactions too.
+    pub fn watermarks(&self, topic: &str, partition: i32) -> Result<Watermarks, KafkaError> {
+        let asking = self.asking.fetch_watermarks(topic, partition, limits::METADATA);
+        let (low, high) = asking.map_err(|error| match error.rdkafka_error_code() {
+            Some(Code::UnknownTopicOrPartition | Code::UnknownPartition | Code::UnknownTopic) => {
+                KafkaError::UnknownTopic { topic: topic.to_owned() }
+            }
+            _ => asked("ask for watermarks", limits::METADATA, &error),
+        })?;
+        Ok(Watermarks { low, high })
     }
-    pub fn watermarks(&self, _topic: &str, _partition: i32) -> Result<Watermarks, KafkaError> {
-        todo!()
+
+    /// Committed offsets of a group by partition; partitions without one are left out.
+    pub fn committed_offsets(&self, group_id: &str, topic: &str) -> Result<BTreeMap<i32, i64>, KafkaError> {
+        let partitions = self.partitions(topic)?.ok_or_else(|| KafkaError::UnknownTopic { topic: topic.to_owned() })?;
+        let watcher = make_consumer(&self.cluster.group_watcher(group_id))?;
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(topic, 0, partitions - 1);
+        let committed = watcher
+            .committed_offsets(list, limits::METADATA)
+            .map_err(|error| asked("ask for committed offsets", limits::METADATA, &error))?;
+        let elements = committed.elements();
+        let offsets = elements.iter().filter_map(|element| match element.offset() {
+            Offset::Offset(offset) => Some((element.partition(), offset)),
+            _ => None,
+        });
+        Ok(offsets.collect())
     }
-    /// Committed offsets of a consumer group, by (topic, partition); partitions without one are left out.
-    pub fn committed_offsets(&self, _group_id: &str, _topic: &str) -> Result<BTreeMap<i32, i64>, KafkaError> {
-        todo!()
-    }
+
     pub fn brokers(&self) -> Result<Vec<BrokerInfo>, KafkaError> {
-        todo!()
+        let metadata = self
+            .asking
+            .fetch_metadata(None, limits::METADATA)
+            .map_err(|error| asked("list brokers", limits::METADATA, &error))?;
+        Ok(metadata
+            .brokers()
+            .iter()
+            .map(|broker| BrokerInfo { id: broker.id(), host: broker.host().to_owned(), port: broker.port() })
+            .collect())
     }
-    /// A setting of a broker, for `doctor`.
-    pub fn broker_config(&self, _broker: i32) -> Result<BTreeMap<String, String>, KafkaError> {
-        todo!()
+
+    /// Settings of a broker with the values in force, without secret ones.
+    pub fn broker_config(&self, broker: i32) -> Result<BTreeMap<String, String>, KafkaError> {
+        let entries = self.entries(ResourceSpecifier::Broker(broker))?;
+        Ok(entries
+            .into_iter()
+            .filter(|entry| !entry.is_sensitive)
+            .filter_map(|entry| Some((entry.name, entry.value?)))
+            .collect())
     }
+
     /// True if a broker answers within the limit.
-    pub fn reachable(&self, _limit: Duration) -> bool {
-        todo!()
+    pub fn reachable(&self, limit: Duration) -> bool {
+        // A topic's name need not exist to be asked for; the answer is small, and that there is one is all we want to know.
+        self.asking.fetch_metadata(Some("__consumer_offsets"), limit).is_ok()
+    }
+
+    fn entries(&self, of: ResourceSpecifier<'_>) -> Result<Vec<rdkafka::admin::ConfigEntry>, KafkaError> {
+        let what = "describe a configuration";
+        let described = within(limits::ADMIN, self.admin.describe_configs([&of], &options()))
+            .map_err(|error| admin_error(what, &error))?;
+        match described.into_iter().next() {
+            Some(Ok(resource)) => Ok(resource.entries),
+            Some(Err(code)) => Err(KafkaError::Refused { what: what.to_owned(), reason: code.to_string() }),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(limits::ADMIN)).operation_timeout(Some(limits::ADMIN))
+}
+
+fn admin_error(what: &str, error: &ClientError) -> KafkaError {
+    match error {
+        ClientError::AdminOp(
+            Code::OperationTimedOut | Code::BrokerTransportFailure | Code::AllBrokersDown | Code::RequestTimedOut,
+        )
+        | ClientError::Canceled => {
+            KafkaError::Unavailable { what: what.to_owned(), limit: limits::ADMIN, reason: error.to_string() }
+        }
+        _ => KafkaError::Refused { what: what.to_owned(), reason: error.to_string() },
+    }
+}
+
+/// Waits for an answer that comes on another thread. The client library speaks futures here; no executor is needed for one answer at a time.
+fn within<T>(limit: Duration, answer: impl Future<Output = KafkaResult<T>>) -> KafkaResult<T> {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = std::task::Context::from_waker(&waker);
+    let mut answer = pin!(answer);
+    // The client has the same limit and answers when it passes; the second more is for that answer.
+    let deadline = Instant::now() + limit + Duration::from_secs(1);
+    loop {
+        if let Poll::Ready(answer) = answer.as_mut().poll(&mut context) {
+            return answer;
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ClientError::AdminOp(Code::OperationTimedOut));
+        }
+        std::thread::park_timeout(left);
     }
 }

@@ -1,23 +1,125 @@
-//! Following topics without a group.
+//! Following topics without a group: every process that needs all of a topic (policy, watch keys, commands) reads all of it, and goes on.
+//!
+//! Nothing blocks longer than it is told to: while a topic does not exist or the broker is away, `poll` gives nothing and tries again by itself.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::{Cluster, KafkaError, Record};
+use crate::client::Away;
+use crate::reader::{From, Offsets, Preparing, Read, Retry, TopicReader};
+use crate::{Cluster, KafkaError, Record, limits};
 
-/// Reads the topics from the beginning and goes on for ever. Order is kept for each partition.
-pub struct Follower {}
+/// Reads the topics from the beginning and goes on for ever. The order is kept in each partition.
+pub struct Follower {
+    cluster: Cluster,
+    offsets: Offsets,
+    preparing: Vec<Preparing>,
+    retry: Retry,
+    away: Option<Away>,
+    readers: Vec<TopicReader>,
+    turn: usize,
+}
 
 impl Follower {
-    /// Checks and makes the clients; does no waiting. Topics that do not exist yet are taken up when they appear.
-    pub fn open(_cluster: &Cluster, _topics: &[String]) -> Result<Self, KafkaError> {
-        todo!()
+    /// Makes the clients; does no waiting. Topics that do not exist yet are taken up when they appear.
+    pub fn open(cluster: &Cluster, topics: &[String]) -> Result<Self, KafkaError> {
+        Ok(Self {
+            cluster: cluster.clone(),
+            offsets: Offsets::new(cluster)?,
+            preparing: topics.iter().map(|topic| Preparing::new(topic, From::Beginning)).collect(),
+            retry: Retry::now(),
+            away: None,
+            readers: Vec::new(),
+            turn: 0,
+        })
     }
-    /// The next record, or `None` when there was none within the limit (or the broker is away).
-    pub fn poll(&mut self, _limit: Duration) -> Option<Record> {
-        todo!()
+
+    /// The next record, or `None` when there was none within the limit (or the broker is away). An answer from the broker that is being waited for can
+    /// make the wait longer by a few seconds while it is away.
+    pub fn poll(&mut self, limit: Duration) -> Option<Record> {
+        let started = Instant::now();
+        loop {
+            self.prepare();
+            if let Some(record) = self.read(limit.saturating_sub(started.elapsed())) {
+                return Some(record);
+            }
+            let left = limit.saturating_sub(started.elapsed());
+            if left.is_zero() {
+                return None;
+            }
+            if self.readers.is_empty() {
+                std::thread::sleep(left.min(self.retry.wait().max(Duration::from_millis(1))));
+            }
+        }
     }
-    /// True once everything that was there when the topics were first seen has been given out by `poll`.
+
+    /// True once everything that was there when the topics were first seen has been given out by `poll`. A topic that does not exist is not caught up.
     pub fn caught_up(&self) -> bool {
-        todo!()
+        self.preparing.is_empty() && self.readers.iter().all(TopicReader::reached)
+    }
+
+    fn prepare(&mut self) {
+        if self.preparing.is_empty() || !self.retry.due() {
+            return;
+        }
+        let mut waiting = Vec::new();
+        for mut preparing in std::mem::take(&mut self.preparing) {
+            match preparing.advance(&self.cluster, &self.offsets) {
+                Ok(Some(reader)) => self.readers.push(reader),
+                Ok(None) => {
+                    self.retry.after(limits::UNSTABLE_RETRY);
+                    waiting.push(preparing);
+                }
+                Err(error) => {
+                    // Whatever it is, it can mend: the topic is created, the broker comes back, an ACL is set.
+                    let away = self.away.get_or_insert_with(Away::new);
+                    self.retry.after(away.again(preparing.topic(), &error.to_string()));
+                    waiting.push(preparing);
+                }
+            }
+        }
+        self.preparing = waiting;
+        if self.preparing.is_empty()
+            && let Some(away) = self.away.take()
+        {
+            away.back("follower");
+        }
+    }
+
+    /// One record of any topic, in turn.
+    fn read(&mut self, limit: Duration) -> Option<Record> {
+        let started = Instant::now();
+        // One topic can block for the whole limit, several share it in slices.
+        let slice =
+            if self.readers.len() == 1 && self.preparing.is_empty() { limits::POLL } else { Duration::from_millis(10) };
+        let mut quiet = 0;
+        loop {
+            if self.readers.is_empty() {
+                return None;
+            }
+            self.turn = (self.turn + 1) % self.readers.len();
+            let all_quiet = quiet >= self.readers.len();
+            let wait = if all_quiet { slice.min(limit.saturating_sub(started.elapsed())) } else { Duration::ZERO };
+            let mut record = None;
+            match read_one(&mut self.readers[self.turn], wait, &mut record) {
+                Read::Record => return record,
+                Read::End => quiet = 0,
+                Read::Nothing => {
+                    quiet += 1;
+                    if all_quiet && (started.elapsed() >= limit || (!self.preparing.is_empty() && self.retry.due())) {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn read_one(reader: &mut TopicReader, limit: Duration, record: &mut Option<Record>) -> Read {
+    match reader.poll(limit, |read| *record = Some(read.to_record())) {
+        Ok(read) => read,
+        Err(error) => {
+            tracing::debug!(topic = reader.topic(), error = %error, "following goes on");
+            Read::Nothing
+        }
     }
 }

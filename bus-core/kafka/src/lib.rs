@@ -2,10 +2,15 @@
 
 mod admin;
 mod best_effort;
+mod burial;
+mod classify;
+mod client;
 mod error;
 mod follow;
 mod in_process;
+mod limits;
 mod outbox;
+mod reader;
 mod record;
 mod settings;
 mod snapshot;

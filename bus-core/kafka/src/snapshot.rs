@@ -1,6 +1,10 @@
-//! Reading a topic once, to the end.
+//! Reading a topic once, to its end: how a role gets its state back before it does anything.
 
-use crate::{Cluster, KafkaError, RecordRef, StopSignal};
+use std::time::Instant;
+
+use crate::client::Away;
+use crate::reader::{From, Offsets, Preparing, Read, TopicReader};
+use crate::{Cluster, KafkaError, RecordRef, StopSignal, limits};
 
 /// What was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -9,14 +13,61 @@ pub struct SnapshotSummary {
     pub partitions: usize,
 }
 
-/// Gives every committed record of the topic, from the beginning to the high watermark of this moment; each partition in its order. Waits out the open
-/// transactions of others. A topic that does not exist is [`KafkaError::UnknownTopic`]. While the broker is away it waits with back-off and starts again is
-/// not needed: no record is given twice.
+/// Gives every committed record of the topic, from the beginning to the high watermark of this moment; each partition in its order, each record once. Waits out
+/// the open transactions of others. While the broker is away it waits with back-off.
+///
+/// A topic that does not exist is [`KafkaError::UnknownTopic`]; the stop signal gives [`KafkaError::Stopped`].
 pub fn read_to_high_watermark(
-    _cluster: &Cluster,
-    _topic: &str,
-    _stop: &StopSignal,
-    _each: impl FnMut(&RecordRef<'_>),
+    cluster: &Cluster,
+    topic: &str,
+    stop: &StopSignal,
+    mut each: impl FnMut(&RecordRef<'_>),
 ) -> Result<SnapshotSummary, KafkaError> {
-    todo!()
+    let stopped = || KafkaError::Stopped { what: format!("reading topic `{topic}`") };
+    let offsets = Offsets::new(cluster)?;
+    let mut reader = prepare(cluster, &offsets, topic, stop)?.ok_or_else(stopped)?;
+    let mut summary = SnapshotSummary { records: 0, partitions: reader.partitions() };
+    while !reader.reached() {
+        if stop.is_stopped() {
+            return Err(stopped());
+        }
+        if let Read::Record = reader.poll(limits::POLL, &mut each)? {
+            summary.records += 1;
+        }
+    }
+    Ok(summary)
+}
+
+/// Waits until the topic can be read to its end. `None`: stopped.
+fn prepare(
+    cluster: &Cluster,
+    offsets: &Offsets,
+    topic: &str,
+    stop: &StopSignal,
+) -> Result<Option<TopicReader>, KafkaError> {
+    let started = Instant::now();
+    let mut preparing = Preparing::new(topic, From::Beginning);
+    let mut away = Away::new();
+    let mut said_open = false;
+    while !stop.is_stopped() {
+        let wait = match preparing.advance(cluster, offsets) {
+            Ok(Some(reader)) => {
+                away.back(topic);
+                return Ok(Some(reader));
+            }
+            Ok(None) => {
+                if !said_open && started.elapsed() > limits::COMMITTED {
+                    said_open = true;
+                    tracing::info!(topic, "waiting for a transaction of another process to end");
+                }
+                limits::UNSTABLE_RETRY
+            }
+            Err(KafkaError::Unavailable { reason, .. }) => away.again(topic, &reason),
+            // A topic that was created a moment ago is not known everywhere.
+            Err(KafkaError::UnknownTopic { .. }) if started.elapsed() < limits::UNKNOWN_TOPIC => limits::UNSTABLE_RETRY,
+            Err(error) => return Err(error),
+        };
+        stop.wait(wait);
+    }
+    Ok(None)
 }

@@ -1,8 +1,18 @@
 //! Reading topics in the order of time, for people (`inbox tail`, `trace`).
+//!
+//! Each partition is in order by itself; to have the order of time across them, one record of each is held and the oldest is given out. So memory is bounded
+//! whatever the topics hold: each partition has a queue of its own in the client, and fetching stops when it is full.
 
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
-use crate::{Cluster, KafkaError, Record};
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::error::{KafkaError as ClientError, KafkaResult};
+use rdkafka::message::BorrowedMessage;
+
+use crate::client::Context;
+use crate::reader::{From, Offsets, Preparing, TopicReader, reading_error};
+use crate::{Cluster, KafkaError, Record, RecordRef, limits};
 
 /// Where to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,19 +42,172 @@ pub enum TailStep {
 
 /// A reader of several topics without a group. Records come in the order of their timestamps as far as they were there when the tail was opened, then as
 /// they arrive; the order in each partition is always kept.
-pub struct Tail {}
+pub struct Tail {
+    /// The queues must go before their consumers do.
+    lanes: Vec<Lane>,
+    readers: Vec<TopicReader>,
+    until: TailUntil,
+    turn: usize,
+}
+
+/// One partition of one topic.
+struct Lane {
+    reader: usize,
+    partition: usize,
+    queue: Option<PartitionQueue<Context>>,
+    waiting: VecDeque<Record>,
+}
 
 impl Tail {
-    /// A topic that does not exist is [`KafkaError::UnknownTopic`].
-    pub fn open(
-        _cluster: &Cluster,
-        _topics: &[String],
-        _from: TailFrom,
-        _until: TailUntil,
-    ) -> Result<Self, KafkaError> {
-        todo!()
+    /// Waits for the open transactions of others, so that nothing that is there is missed. A topic that does not exist is [`KafkaError::UnknownTopic`], a
+    /// broker that is away [`KafkaError::Unavailable`].
+    pub fn open(cluster: &Cluster, topics: &[String], from: TailFrom, until: TailUntil) -> Result<Self, KafkaError> {
+        let offsets = Offsets::new(cluster)?;
+        let from = match from {
+            TailFrom::Beginning => From::Beginning,
+            TailFrom::End => From::HighWatermark,
+        };
+        let mut tail = Self { lanes: Vec::new(), readers: Vec::new(), until, turn: 0 };
+        for topic in topics {
+            let reader = prepare(cluster, &offsets, topic, from)?;
+            tail.take_up(reader);
+        }
+        Ok(tail)
     }
-    pub fn next(&mut self, _limit: Duration) -> Result<TailStep, KafkaError> {
-        todo!()
+
+    fn take_up(&mut self, reader: TopicReader) {
+        for partition in 0..reader.partitions() {
+            let queue =
+                reader.consumer().and_then(|consumer| consumer.split_partition_queue(reader.topic(), partition as i32));
+            self.lanes.push(Lane { reader: self.readers.len(), partition, queue, waiting: VecDeque::new() });
+        }
+        self.readers.push(reader);
+    }
+
+    /// The next record in time, or what else there is to say after `limit`.
+    pub fn next(&mut self, limit: Duration) -> Result<TailStep, KafkaError> {
+        let started = Instant::now();
+        loop {
+            self.collect_strays()?;
+            for lane in 0..self.lanes.len() {
+                self.fill(lane, Duration::ZERO)?;
+            }
+            // While some partition has not reached its mark, its next record may be the oldest of all: wait for that one.
+            let left = limit.saturating_sub(started.elapsed());
+            match self.lanes.iter().position(|lane| {
+                lane.waiting.is_empty() && !self.readers[lane.reader].targets_ref()[lane.partition].reached
+            }) {
+                Some(lagging) => self.fill(lagging, left.min(limits::POLL))?,
+                None => {
+                    if let Some(record) = self.oldest() {
+                        return Ok(TailStep::Record(record));
+                    }
+                    if self.until == TailUntil::HighWatermarks {
+                        return Ok(TailStep::End);
+                    }
+                    if !self.lanes.is_empty() {
+                        self.turn = (self.turn + 1) % self.lanes.len();
+                        self.fill(self.turn, left.min(Duration::from_millis(20)))?;
+                    }
+                }
+            }
+            if started.elapsed() >= limit {
+                return Ok(TailStep::Idle);
+            }
+        }
+    }
+
+    /// Takes the oldest of the records that are held.
+    fn oldest(&mut self) -> Option<Record> {
+        let oldest = self
+            .lanes
+            .iter()
+            .enumerate()
+            .filter_map(|(index, lane)| lane.waiting.front().map(|record| (record.timestamp_ms, index)))
+            .min()?;
+        self.lanes[oldest.1].waiting.pop_front()
+    }
+
+    /// Sees that one record of the partition is held, if there is one.
+    fn fill(&mut self, index: usize, limit: Duration) -> Result<(), KafkaError> {
+        let lane = &mut self.lanes[index];
+        if !lane.waiting.is_empty() {
+            return Ok(());
+        }
+        let reader = &mut self.readers[lane.reader];
+        let target = &mut reader.targets()[lane.partition];
+        if self.until == TailUntil::HighWatermarks && target.reached {
+            return Ok(());
+        }
+        let Some(queue) = &lane.queue else { return Ok(()) };
+        let Some(polled) = queue.poll(limit) else { return Ok(()) };
+        let topic = reader.topic().to_owned();
+        take(&topic, polled, &mut lane.waiting, &mut reader.targets()[lane.partition], self.until)
+    }
+
+    /// Between the assignment and the split of its queues a record may have come into the common queue.
+    fn collect_strays(&mut self) -> Result<(), KafkaError> {
+        for (number, reader) in self.readers.iter_mut().enumerate() {
+            let Some(consumer) = reader.consumer().cloned() else { continue };
+            while let Some(polled) = consumer.poll(Duration::ZERO) {
+                let partition = match &polled {
+                    Ok(message) => RecordRef::from_message(message).partition,
+                    Err(ClientError::PartitionEOF(partition)) => *partition,
+                    Err(_) => -1,
+                };
+                let Some(lane) =
+                    self.lanes.iter_mut().find(|lane| lane.reader == number && lane.partition as i32 == partition)
+                else {
+                    continue;
+                };
+                let topic = reader.topic().to_owned();
+                take(&topic, polled, &mut lane.waiting, &mut reader.targets()[partition as usize], self.until)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Keeps what a poll gave, and notes whether the partition has reached its mark.
+fn take(
+    topic: &str,
+    polled: KafkaResult<BorrowedMessage<'_>>,
+    waiting: &mut VecDeque<Record>,
+    target: &mut crate::reader::Target,
+    until: TailUntil,
+) -> Result<(), KafkaError> {
+    match polled {
+        Ok(message) => {
+            let record = RecordRef::from_message(&message);
+            target.passed(record.offset);
+            if until == TailUntil::Forever || record.offset < target.high {
+                waiting.push_back(record.to_record());
+            }
+            Ok(())
+        }
+        Err(ClientError::PartitionEOF(_)) => {
+            target.reached = true;
+            Ok(())
+        }
+        Err(error) => reading_error(topic, &error).map_or(Ok(()), Err),
+    }
+}
+
+fn prepare(cluster: &Cluster, offsets: &Offsets, topic: &str, from: From) -> Result<TopicReader, KafkaError> {
+    let started = Instant::now();
+    let mut preparing = Preparing::new(topic, from);
+    loop {
+        match preparing.advance(cluster, offsets) {
+            Ok(Some(reader)) => return Ok(reader),
+            Ok(None) if started.elapsed() > limits::TAIL_STABLE => {
+                return Err(KafkaError::Unavailable {
+                    what: format!("read topic `{topic}`"),
+                    limit: limits::TAIL_STABLE,
+                    reason: "a transaction of another process is still open".to_owned(),
+                });
+            }
+            Ok(None) => std::thread::sleep(limits::UNSTABLE_RETRY),
+            Err(error) => return Err(error),
+        }
     }
 }

@@ -1,9 +1,22 @@
 //! The consume, process, produce loop of one slot, exactly once.
+//!
+//! A slot is one OS thread with one consumer and two or three transactional producers that take turns: a producer that begins again right after its commit
+//! waits for the markers of its last transaction, the next one does not. What is read goes to a [`Processor`], what it writes goes into the transaction that is
+//! open, and offsets and outputs are committed together. The next transaction sends nothing before the one before has definitely succeeded, so the outputs of one
+//! input partition keep their order.
+//!
+//! What it does not do: run several records at once, keep state for the processor, or decide what to do with a record that cannot be processed (the processor sends
+//! it to a dead letter topic, or pauses the partition).
+
+mod lanes;
+mod slot;
 
 use std::time::Duration;
 
+use slot::Slot;
+
 use crate::outbox::Outbox;
-use crate::{Cluster, KafkaError, RecordRef, StopSignal};
+use crate::{Cluster, KafkaError, RecordRef, StopSignal, limits};
 
 /// What a worker reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +59,33 @@ impl WorkerSettings {
             pause_first: Duration::from_millis(500),
             pause_longest: Duration::from_secs(10),
         }
+    }
+
+    fn check(&self) -> Result<(), KafkaError> {
+        let reason = if !(1..=3).contains(&self.producers) {
+            format!("`producers` is {}, it must be 1 to 3", self.producers)
+        } else if self.group_id.is_empty() || self.transactional_id.is_empty() {
+            "`group_id` and `transactional_id` must not be empty".to_owned()
+        } else if self.commit_records == 0 {
+            "`commit_records` is 0".to_owned()
+        } else if self.commit_interval > limits::DRAIN {
+            format!(
+                "`commit_interval` is above {} ms: a broker ends transactions that are open too long",
+                limits::DRAIN.as_millis()
+            )
+        } else {
+            match &self.input {
+                Input::Topics(topics) if topics.is_empty() => "no topic to read".to_owned(),
+                Input::Topics(topics) if topics.iter().any(|topic| topic.starts_with('^')) => {
+                    "a topic name begins with `^`: that is a pattern".to_owned()
+                }
+                Input::Pattern(pattern) if !pattern.starts_with('^') => {
+                    format!("the pattern `{pattern}` does not begin with `^`")
+                }
+                _ => return Ok(()),
+            }
+        };
+        Err(KafkaError::Setting { reason })
     }
 }
 
@@ -168,23 +208,27 @@ pub enum WorkerError {
 
 /// One slot: a consumer, its rotating producers and a processor, on the calling thread.
 pub struct TransactionalWorker<P> {
-    _cluster: Cluster,
-    _settings: WorkerSettings,
+    cluster: Cluster,
+    settings: WorkerSettings,
     processor: P,
 }
 
 impl<P: Processor> TransactionalWorker<P> {
     /// Checks the settings; connects to nothing.
     pub fn new(cluster: &Cluster, settings: WorkerSettings, processor: P) -> Result<Self, WorkerError> {
-        Ok(Self { _cluster: cluster.clone(), _settings: settings, processor })
+        settings.check()?;
+        Ok(Self { cluster: cluster.clone(), settings, processor })
     }
+
     /// Runs until the stop signal (then `Ok`, within 5 seconds) or an error that only an operator can mend.
-    pub fn run(&mut self, _stop: &StopSignal) -> Result<(), WorkerError> {
-        todo!()
+    pub fn run(&mut self, stop: &StopSignal) -> Result<(), WorkerError> {
+        Slot::new(&self.cluster, &self.settings, &mut self.processor, stop).run()
     }
+
     pub fn processor(&self) -> &P {
         &self.processor
     }
+
     pub fn into_processor(self) -> P {
         self.processor
     }

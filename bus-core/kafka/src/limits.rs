@@ -1,0 +1,143 @@
+//! Every time limit and size limit of this crate, in one table, each with its reason.
+//!
+//! They stand together because they depend on each other: a drain that may take longer than the transaction may live, or a commit that may take longer than
+//! the time a stopping process has, would be a defect that no single place shows. `tests` below hold the relations.
+
+use std::time::Duration;
+
+/// A broker ends a transaction that is open longer than this. A dead router holds readers of its outputs back for this long, plus the broker's own interval
+/// of looking.
+pub(crate) const TRANSACTION: Duration = Duration::from_secs(10);
+
+/// How long everything that was sent may take to be delivered before a commit. Below [`TRANSACTION`], so that we notice first.
+pub(crate) const DRAIN: Duration = Duration::from_secs(5);
+
+/// A commit that takes longer counts as one whose outcome nobody knows: a delayed request of it could tear a later transaction.
+pub(crate) const COMMIT: Duration = Duration::from_secs(5);
+
+/// A commit blocks in slices of this length, so that a stop is heard in between.
+pub(crate) const COMMIT_SLICE: Duration = Duration::from_millis(500);
+
+/// Handing the offsets to the transaction: two round trips to a coordinator. Nothing is committed yet, so giving up is cheap.
+pub(crate) const SEND_OFFSETS: Duration = Duration::from_secs(5);
+
+/// Emptying the queue after a purge: no network is needed, only the callbacks.
+pub(crate) const PURGE: Duration = Duration::from_secs(2);
+
+/// An abort that takes longer is given up: the producer is made new, and initialising it ends the transaction too.
+pub(crate) const ABORT: Duration = Duration::from_secs(5);
+
+/// One try at initialising a producer; a try that times out goes on in the background, so the slice only decides how soon a stop is heard.
+pub(crate) const INIT_SLICE: Duration = Duration::from_millis(500);
+
+/// Waiting for room in the client's queue. It is as long as a full queue may take to be delivered.
+pub(crate) const QUEUE_ROOM: Duration = DRAIN;
+
+/// Looking up committed offsets: one round trip; an unstable answer is asked for again.
+pub(crate) const COMMITTED: Duration = Duration::from_secs(2);
+
+/// Between two looks at offsets that another's unfinished transaction makes unstable.
+pub(crate) const UNSTABLE_RETRY: Duration = Duration::from_millis(100);
+
+/// Metadata and watermarks: one or two round trips.
+pub(crate) const METADATA: Duration = Duration::from_secs(3);
+
+/// A probe whether a broker answers; it blocks the worker, so it is short.
+pub(crate) const PROBE: Duration = Duration::from_secs(1);
+
+/// How long a person's command waits for an open transaction: that of a dead process ends within [`TRANSACTION`] and the broker's interval of looking, 10 s unless it
+/// is told otherwise.
+pub(crate) const TAIL_STABLE: Duration = Duration::from_secs(25);
+
+/// Admin calls wait for all brokers to know.
+pub(crate) const ADMIN: Duration = Duration::from_secs(15);
+
+/// Positioning a partition: happens inside the client, no network.
+pub(crate) const SEEK: Duration = Duration::from_secs(2);
+
+/// The longest block in one poll while nothing is open: a stop and the deferred events wait this long at most.
+pub(crate) const POLL: Duration = Duration::from_millis(100);
+
+/// While the broker is away: first and longest wait between two tries, doubling.
+pub(crate) const AWAY_FIRST: Duration = Duration::from_millis(250);
+pub(crate) const AWAY_LONGEST: Duration = Duration::from_secs(5);
+
+/// After an aborted transaction: first and longest wait, doubling while one abort follows the other.
+pub(crate) const ABORTED_FIRST: Duration = Duration::from_millis(50);
+pub(crate) const ABORTED_LONGEST: Duration = Duration::from_secs(5);
+
+/// Fenced twice within this time: another process has the name, rather than a broker that timed a stalled transaction out.
+pub(crate) const FENCED_TWICE: Duration = Duration::from_secs(60);
+
+/// From the stop signal to the moment when the last transaction is given up. A stopping process has 5 seconds altogether.
+pub(crate) const STOP_COMMIT: Duration = Duration::from_millis(2_500);
+
+/// Leaving the group when stopping; what takes longer is left to a thread of its own.
+pub(crate) const STOP_CONSUMER: Duration = Duration::from_millis(1_500);
+
+/// Dropping the producers when stopping or rebuilding.
+pub(crate) const STOP_PRODUCERS: Duration = Duration::from_millis(750);
+
+/// How often a worker that is waiting for the broker says so again.
+pub(crate) const AWAY_REMINDER: Duration = Duration::from_secs(60);
+
+/// A member that is silent for this long is out of its group: the time until another router takes a dead one's partitions.
+pub(crate) const SESSION: Duration = Duration::from_secs(6);
+
+/// Three heartbeats may be missed.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(2);
+
+/// How long a broker may collect before it answers a fetch. It is paid by every idle partition's first record.
+pub(crate) const FETCH_WAIT: Duration = Duration::from_millis(50);
+
+/// The same for readers that nobody waits for in milliseconds; there may be many.
+pub(crate) const FETCH_WAIT_READER: Duration = Duration::from_millis(250);
+
+/// Pause of fetching when the local queue is full. The default of a second stops a fast loop dead.
+pub(crate) const FETCH_QUEUE_BACKOFF: Duration = Duration::from_millis(10);
+
+/// Paid at every commit, so next to nothing; 1 ms makes batches of what a loop sends.
+pub(crate) const LINGER: Duration = Duration::from_millis(1);
+
+/// How soon a topic that comes to match a pattern is seen.
+pub(crate) const METADATA_REFRESH: Duration = Duration::from_secs(5);
+
+/// How long a record for a topic that does not exist waits before it fails. Shorter than [`DRAIN`], so that the reason is the real one.
+pub(crate) const UNKNOWN_TOPIC: Duration = Duration::from_secs(3);
+
+/// Between two tries to reach a broker, at most. The default of 10 s would be most of an outage's aftermath.
+pub(crate) const RECONNECT_LONGEST: Duration = Duration::from_secs(1);
+
+/// TCP, TLS and SASL together.
+pub(crate) const CONNECTION_SETUP: Duration = Duration::from_secs(10);
+
+/// A request without an answer is a broken connection.
+pub(crate) const SOCKET: Duration = Duration::from_secs(10);
+
+/// A notice or heartbeat that cannot be delivered in this time is dropped.
+pub(crate) const BEST_EFFORT: Duration = Duration::from_secs(10);
+
+/// Records that may wait in the queue of the best-effort producer.
+pub(crate) const BEST_EFFORT_RECORDS: usize = 10_000;
+
+/// Largest record, as a batch of its own. Brokers and topics take 1,048,588 bytes unless they are told otherwise.
+pub(crate) const RECORD_BYTES: usize = 1_000_000;
+
+/// What a reader may keep of one partition in memory beyond what it has given out.
+pub(crate) const READER_QUEUE_KBYTES: usize = 4_096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transaction_outlives_its_drain_and_its_offsets() {
+        assert!(DRAIN < TRANSACTION && SEND_OFFSETS < TRANSACTION && UNKNOWN_TOPIC < DRAIN);
+    }
+
+    #[test]
+    fn a_stop_fits_into_five_seconds() {
+        assert!(COMMIT_SLICE + STOP_COMMIT + STOP_CONSUMER + STOP_PRODUCERS < Duration::from_secs(6));
+        assert!(STOP_COMMIT + STOP_CONSUMER + STOP_PRODUCERS < Duration::from_secs(5));
+    }
+}

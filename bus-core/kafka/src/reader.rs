@@ -1,0 +1,280 @@
+//! Reading a topic from a known place to a known end, without a group. Snapshot, follower and tail are made of it.
+//!
+//! The end is the difficult part. The client says "end of partition" at the last stable offset, and the open transaction of somebody else holds that back: what
+//! is already committed behind it would be missed. So the end is the **high watermark**, asked for by a client with `read_uncommitted`; then the last stable
+//! offset is watched (it is what a client with `read_committed` is told as the high watermark) until it has passed that mark; and only then reading begins. From
+//! there on the first "end of partition" of each partition is true. Transactions cannot stay open for ever, so the wait is bounded by the broker.
+//!
+//! The client reports the end of a partition without the name of its topic, therefore each topic has a consumer of its own.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use crate::burial::bury;
+use crate::classify::{Class, classify};
+use crate::client::Context;
+use crate::{Cluster, KafkaError, RecordRef, limits};
+
+pub(crate) type Consuming = BaseConsumer<Context>;
+
+pub(crate) fn make_consumer(config: &rdkafka::ClientConfig) -> Result<Consuming, KafkaError> {
+    BaseConsumer::from_config_and_context(config, Context::new(&Arc::default()))
+        .map_err(|error| KafkaError::Setting { reason: error.to_string() })
+}
+
+/// The error of a call that asks the broker.
+pub(crate) fn asked(what: &str, limit: Duration, error: &ClientError) -> KafkaError {
+    match error.rdkafka_error_code().map(classify) {
+        Some((Class::Fatal | Class::Credentials, why)) => {
+            KafkaError::Refused { what: what.to_owned(), reason: format!("{error}: {why}") }
+        }
+        _ => KafkaError::Unavailable { what: what.to_owned(), limit, reason: error.to_string() },
+    }
+}
+
+/// Two clients that ask for offsets, shared by all readers of one snapshot, follower or tail.
+pub(crate) struct Offsets {
+    high: Consuming,
+    stable: Consuming,
+}
+
+impl Offsets {
+    pub(crate) fn new(cluster: &Cluster) -> Result<Self, KafkaError> {
+        Ok(Self {
+            high: make_consumer(&cluster.watermark_client())?,
+            stable: make_consumer(&cluster.stable_offset_client())?,
+        })
+    }
+
+    /// Number of partitions.
+    pub(crate) fn partitions(&self, topic: &str) -> Result<i32, KafkaError> {
+        partitions_of(&self.high, topic)
+    }
+
+    pub(crate) fn low_and_high(&self, topic: &str, partition: i32) -> Result<(i64, i64), KafkaError> {
+        self.high
+            .fetch_watermarks(topic, partition, limits::METADATA)
+            .map_err(|error| asked("ask for the high watermark", limits::METADATA, &error))
+    }
+
+    fn last_stable(&self, topic: &str, partition: i32) -> Result<i64, KafkaError> {
+        let asking = self.stable.fetch_watermarks(topic, partition, limits::METADATA);
+        asking
+            .map(|(_, stable)| stable)
+            .map_err(|error| asked("ask for the last stable offset", limits::METADATA, &error))
+    }
+}
+
+/// Number of partitions of a topic.
+pub(crate) fn partitions_of(client: &Consuming, topic: &str) -> Result<i32, KafkaError> {
+    let asking = client.fetch_metadata(Some(topic), limits::METADATA);
+    let metadata = match asking {
+        Ok(metadata) => metadata,
+        Err(error)
+            if matches!(error.rdkafka_error_code(), Some(Code::UnknownTopicOrPartition | Code::UnknownTopic)) =>
+        {
+            return Err(KafkaError::UnknownTopic { topic: topic.to_owned() });
+        }
+        Err(error) => return Err(asked("ask for a topic", limits::METADATA, &error)),
+    };
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    match found.map(|found| (found.error().map(Code::from), found.partitions().len())) {
+        None | Some((Some(Code::UnknownTopicOrPartition | Code::UnknownTopic), _)) => {
+            Err(KafkaError::UnknownTopic { topic: topic.to_owned() })
+        }
+        Some((Some(error), _)) => Err(asked("ask for a topic", limits::METADATA, &ClientError::MetadataFetch(error))),
+        Some((None, partitions)) => Ok(partitions as i32),
+    }
+}
+
+/// Where reading begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum From {
+    Beginning,
+    HighWatermark,
+}
+
+/// A topic on its way to being read.
+pub(crate) struct Preparing {
+    topic: String,
+    from: From,
+    /// (low, high) of each partition, as they were when the topic was first seen.
+    marks: Vec<(i64, i64)>,
+    /// Partitions below this number are stable up to their mark.
+    stable: usize,
+}
+
+impl Preparing {
+    pub(crate) fn new(topic: &str, from: From) -> Self {
+        Self { topic: topic.to_owned(), from, marks: Vec::new(), stable: 0 }
+    }
+
+    pub(crate) fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// Goes as far as it can without waiting for anybody's transaction. `None`: not yet, call again a little later.
+    pub(crate) fn advance(&mut self, cluster: &Cluster, offsets: &Offsets) -> Result<Option<TopicReader>, KafkaError> {
+        if self.marks.is_empty() {
+            let partitions = offsets.partitions(&self.topic)?;
+            self.marks = (0..partitions)
+                .map(|partition| offsets.low_and_high(&self.topic, partition))
+                .collect::<Result<_, _>>()?;
+        }
+        while let Some((low, high)) = self.marks.get(self.stable) {
+            let nothing_to_wait_for = low == high || self.from == From::HighWatermark;
+            if !nothing_to_wait_for && offsets.last_stable(&self.topic, self.stable as i32)? < *high {
+                return Ok(None);
+            }
+            self.stable += 1;
+        }
+        TopicReader::start(cluster, &self.topic, self.from, &self.marks).map(Some)
+    }
+}
+
+/// A topic that is being read.
+pub(crate) struct TopicReader {
+    consumer: Option<Arc<Consuming>>,
+    topic: String,
+    /// Per partition: the high watermark to reach, and whether it was reached.
+    targets: Vec<Target>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Target {
+    pub(crate) high: i64,
+    pub(crate) reached: bool,
+}
+
+impl Target {
+    /// A record of this offset was given out.
+    pub(crate) fn passed(&mut self, offset: i64) {
+        self.reached |= offset + 1 >= self.high;
+    }
+}
+
+/// What one poll of a reader gave.
+pub(crate) enum Read {
+    Record,
+    /// A partition has reached its end.
+    End,
+    Nothing,
+}
+
+impl TopicReader {
+    fn start(cluster: &Cluster, topic: &str, from: From, marks: &[(i64, i64)]) -> Result<Self, KafkaError> {
+        let consumer = make_consumer(&cluster.reader())?;
+        let mut assignment = TopicPartitionList::new();
+        let mut targets = Vec::new();
+        for (partition, (low, high)) in marks.iter().enumerate() {
+            let begin = if from == From::Beginning { *low } else { *high };
+            let added = assignment.add_partition_offset(topic, partition as i32, Offset::Offset(begin));
+            added.map_err(|error| KafkaError::Refused {
+                what: "assign a partition".to_owned(),
+                reason: error.to_string(),
+            })?;
+            targets.push(Target { high: *high, reached: begin >= *high });
+        }
+        consumer
+            .assign(&assignment)
+            .map_err(|error| KafkaError::Refused { what: "assign partitions".to_owned(), reason: error.to_string() })?;
+        Ok(Self { consumer: Some(Arc::new(consumer)), topic: topic.to_owned(), targets })
+    }
+
+    pub(crate) fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    pub(crate) fn targets(&mut self) -> &mut [Target] {
+        &mut self.targets
+    }
+
+    pub(crate) fn targets_ref(&self) -> &[Target] {
+        &self.targets
+    }
+
+    pub(crate) fn partitions(&self) -> usize {
+        self.targets.len()
+    }
+
+    pub(crate) fn consumer(&self) -> Option<&Arc<Consuming>> {
+        self.consumer.as_ref()
+    }
+
+    /// True once every partition has given out what was there when the topic was first seen.
+    pub(crate) fn reached(&self) -> bool {
+        self.targets.iter().all(|target| target.reached)
+    }
+
+    /// The next record of any partition.
+    pub(crate) fn poll(&mut self, limit: Duration, each: impl FnOnce(&RecordRef<'_>)) -> Result<Read, KafkaError> {
+        let Some(consumer) = &self.consumer else { return Ok(Read::Nothing) };
+        match consumer.poll(limit) {
+            Some(Ok(message)) => {
+                let record = RecordRef::from_message(&message);
+                if let Some(target) = self.targets.get_mut(record.partition as usize) {
+                    target.passed(record.offset);
+                }
+                each(&record);
+                Ok(Read::Record)
+            }
+            Some(Err(ClientError::PartitionEOF(partition))) => {
+                if let Some(target) = self.targets.get_mut(partition as usize) {
+                    target.reached = true;
+                }
+                Ok(Read::End)
+            }
+            Some(Err(error)) => reading_error(&self.topic, &error).map_or(Ok(Read::Nothing), Err),
+            None => Ok(Read::Nothing),
+        }
+    }
+}
+
+impl Drop for TopicReader {
+    fn drop(&mut self) {
+        if let Some(consumer) = self.consumer.take() {
+            bury("reader", consumer, limits::STOP_CONSUMER);
+        }
+    }
+}
+
+/// The error of a poll, if it is one that the client does not get over by itself.
+pub(crate) fn reading_error(topic: &str, error: &ClientError) -> Option<KafkaError> {
+    let code = error.rdkafka_error_code()?;
+    match classify(code) {
+        // The coordinator of a group that is never joined.
+        (Class::Fatal, _) if code == Code::GroupAuthorizationFailed => None,
+        (Class::Fatal, why) => {
+            Some(KafkaError::Refused { what: format!("read topic `{topic}`"), reason: format!("{error}: {why}") })
+        }
+        _ => None,
+    }
+}
+
+/// The time until the next try of something that is not there yet.
+pub(crate) struct Retry {
+    next: Instant,
+}
+
+impl Retry {
+    pub(crate) fn now() -> Self {
+        Self { next: Instant::now() }
+    }
+
+    pub(crate) fn due(&self) -> bool {
+        Instant::now() >= self.next
+    }
+
+    pub(crate) fn after(&mut self, wait: Duration) {
+        self.next = Instant::now() + wait;
+    }
+
+    pub(crate) fn wait(&self) -> Duration {
+        self.next.saturating_duration_since(Instant::now())
+    }
+}
