@@ -188,7 +188,7 @@ fn servers(raw: &Raw) -> Result<Value, Fault> {
     }
     for server in &servers {
         let host_and_port = server.rsplit_once("://").map_or(*server, |(_, rest)| rest);
-        host_port(host_and_port)?;
+        host_port(host_and_port, 9092)?;
     }
     Ok(Value::Text(servers.join(",")))
 }
@@ -207,30 +207,38 @@ fn address(text: &str) -> Result<(), Fault> {
         return Err(Fault::new(format!("is `{text}`, but is an address to listen at, without a scheme"))
             .cure("write it as `127.0.0.1:9464`"));
     }
-    host_port(text)
+    host_port(text, 9464)
 }
 
-fn host_port(text: &str) -> Result<(), Fault> {
-    match text.rsplit_once(':') {
-        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(()),
-        _ => Err(Fault::new(format!("has `{text}`, which is not `host:port`")).cure(format!(
-            "write it as `{}:9092`, with the port that is right",
-            text.split(':').next().filter(|host| !host.is_empty()).unwrap_or("host")
-        ))),
+/// Checks one `host:port`; the customary port is for the cure.
+fn host_port(text: &str, customary: u16) -> Result<(), Fault> {
+    if let Some((host, port)) = text.rsplit_once(':')
+        && !host.is_empty()
+        && port.parse::<u16>().is_ok()
+    {
+        return Ok(());
     }
+    let meant = if text.parse::<u16>().is_ok() {
+        format!("127.0.0.1:{text}")
+    } else {
+        let host = text.split(':').next().filter(|host| !host.is_empty()).unwrap_or("host");
+        format!("{host}:{customary}")
+    };
+    Err(Fault::new(format!("has `{text}`, which is not `host:port`"))
+        .cure(format!("write it as `{meant}`, if that is the port")))
 }
 
 fn url(text: &str) -> Result<(), Fault> {
-    let Some(rest) = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")) else {
-        let bare = text.split("://").last().unwrap_or(text);
-        return Err(Fault::new(format!("is `{text}`, but has no scheme `http://` or `https://`"))
-            .cure(format!("write it as `http://{bare}`")));
-    };
+    let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
     let host = rest.split('/').next().unwrap_or_default();
     if host.contains('@') {
         // The address is not repeated: it holds a password.
         return Err(Fault::new("has a user or password in the address")
-            .cure("set `registry.user`, and the password as `registry.password_file` or in the environment"));
+            .cure("leave them out; for the registry set `registry.user` and `registry.password_file`"));
+    }
+    if !matches!(scheme, "http" | "https") {
+        return Err(Fault::new(format!("is `{text}`, but has no scheme `http://` or `https://`"))
+            .cure(format!("write it as `http://{rest}`")));
     }
     if host.is_empty() {
         return Err(Fault::new(format!("is `{text}`, but names no host")));

@@ -21,7 +21,7 @@ pub fn reference() -> String {
 
 const HEAD: &str = "# Settings
 
-<!-- Made by `barid_config::reference()`; a test compares. -->
+<!-- Made by `barid_config::reference()`: change the table there, not this page. -->
 
 One TOML file describes a deployment (`barid.toml`; its first line is `version = 1`). The later wins, setting by setting:
 

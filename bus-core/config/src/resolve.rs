@@ -96,6 +96,7 @@ impl Settings {
             }
         }
         settle_pairs(&mut values, &mut mistakes);
+        mistakes.sort();
         let file = file.map_or("barid.toml", |(name, _)| name).to_owned();
         mistakes.into_result(Resolved { file, values })
     }
@@ -106,6 +107,12 @@ fn check(entry: &Entry) -> Result<Value, Mistake> {
     let Some(known) = known.or_else(|| table_entry(&entry.key).map(|(setting, _)| setting)) else {
         return Err(Mistake::new(entry.origin.place(), format!("unknown setting `{}`", entry.key)));
     };
+    let name = entry.key.strip_prefix(PROPERTIES).unwrap_or_default();
+    if matches!(entry.origin, Origin::Flag(_)) && (known.is_secret() || is_secret_property(name)) {
+        // Every user of the machine can list the processes with their flags.
+        let message = format!("`{}` is a secret and does not belong on the command line", entry.key);
+        return Err(Mistake::new(entry.origin.place(), message).with_cure("put it into a file or into the environment"));
+    }
     known.kind.check(&entry.raw).map_err(|fault| {
         let mistake = Mistake::new(entry.origin.place(), format!("`{}` {}", entry.key, fault.message));
         Mistake { cure: fault.cure, ..mistake }

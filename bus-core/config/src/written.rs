@@ -131,10 +131,16 @@ fn secret_in_file(key: &str, place: &Place) -> Option<Mistake> {
 fn unknown_key(key: &str, place: Place) -> Mistake {
     let mistake = Mistake::new(place, format!("unknown key `{key}`"));
     match key.split_once('.') {
-        // A word in the wrong section is looked for in all, after the section's own.
-        Some((section, _)) => {
-            let own = SETTINGS.iter().map(|setting| setting.key).filter(|known| known.starts_with(section));
-            mistake.with_nearest(key, own.chain(SETTINGS.iter().map(|setting| setting.key)))
+        Some((section, name)) => {
+            let own =
+                SETTINGS.iter().map(|setting| setting.key).filter(|known| known.starts_with(&format!("{section}.")));
+            let mistake = mistake.with_nearest(key, own);
+            let elsewhere =
+                SETTINGS.iter().find(|setting| setting.key.split_once('.').is_some_and(|(_, own)| own == name));
+            match elsewhere {
+                Some(right) => mistake.with_cure(format!("did you mean `{}`?", right.key)),
+                None => mistake,
+            }
         }
         None => {
             let names: Vec<_> = sections().map(|section| format!("`[{section}]`")).collect();
