@@ -107,7 +107,12 @@ impl<T: Schema + DeserializeOwned> RecordReader<T> {
         if let Some(schema) = self.parsed.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
             return Ok(Arc::clone(schema));
         }
-        let avsc = self.schemas.schema(id)?;
+        let mut avsc = self.schemas.schema(id)?;
+        if full_name(&avsc) != T::FULL_NAME {
+            // Kept from before the registry lost its memory and counted anew, perhaps.
+            self.schemas.forget(id);
+            avsc = self.schemas.schema(id)?;
+        }
         let found = full_name(&avsc);
         if found != T::FULL_NAME {
             return Err(RecordError::OtherRecord { name: T::FULL_NAME, id, found });

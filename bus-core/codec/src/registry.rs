@@ -5,8 +5,8 @@
 //! on a runtime from within another one would.
 //!
 //! Schemas, ids and registering go through `schema_registry_converter`; what it has no call for (compatibility, its
-//! setting) goes through the same HTTP client. Of its two layers the one without a cache is used: a schema that was found is
-//! kept here for ever, since an id never changes its meaning, and an error is never kept, so that the next try is a try.
+//! setting) goes through the same HTTP library. Of its two layers the one without a cache is used: a schema that was found is
+//! kept here until somebody forgets it, and an error is never kept, so that the next try is a try.
 //!
 //! It asks the registry directly: proxy settings of the environment are not looked at.
 
@@ -45,6 +45,11 @@ pub trait Schemas: Send + Sync {
     /// # Errors
     /// [`RegistryError::UnknownId`] or [`RegistryError::Unavailable`]: the caller pauses and asks again.
     fn schema(&self, id: u32) -> Result<Arc<str>, RegistryError>;
+
+    /// Forgets the schema with this id if it was kept. An id never changes its meaning while a registry keeps its memory;
+    /// one that lost it counts from 1 again. So who finds that a kept schema does not fit forgets it and asks once more
+    /// before giving up.
+    fn forget(&self, _id: u32) {}
 }
 
 /// Where the registry is and how it is asked.
@@ -191,7 +196,8 @@ impl Registry {
         match self.call::<Verdict>(self.client.post(url).body(body(avsc))) {
             Ok(Verdict { is_compatible: true, .. }) => Ok(()),
             Ok(Verdict { messages, .. }) => {
-                Err(RegistryError::Incompatible { subject: subject.to_owned(), reason: messages.join("; ") })
+                let reason = if messages.is_empty() { "it gives no reason".to_owned() } else { messages.join("; ") };
+                Err(RegistryError::Incompatible { subject: subject.to_owned(), reason })
             }
             Err(answer) if answer.is_not_found() => Ok(()),
             Err(answer) => Err(answer.into_error(&self.url, asked)),
@@ -298,6 +304,10 @@ impl Schemas for Registry {
         let schema: Arc<str> = answer.map_err(|answer| answer.into_error(&self.url, Asked::Id(id)))?;
         self.found.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&schema));
         Ok(schema)
+    }
+
+    fn forget(&self, id: u32) {
+        self.found.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 }
 

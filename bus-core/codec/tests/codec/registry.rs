@@ -5,10 +5,12 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use barid_codec::{BasicAuth, Registry, RegistryError, RegistrySettings, Schemas, SettingsError};
+use barid_codec::{
+    BasicAuth, RecordCodec, RecordReader, Registry, RegistryError, RegistrySettings, Schemas, SettingsError,
+};
 use barid_registry::EmbeddedRegistry;
-use barid_schemas::case_event::{AVSC, FULL_NAME};
-use barid_schemas::records;
+use barid_schemas::case_event::{AVSC, CaseEvent, FULL_NAME};
+use barid_schemas::records::{self, Notice, Schema as _};
 use serde_json::json;
 
 use crate::schemas;
@@ -107,8 +109,22 @@ fn an_unknown_id_is_asked_for_again_and_a_found_schema_is_kept() {
     let found = registry.schema(id).unwrap();
     server.clear();
     assert_eq!(registry.schema(id), Ok(found));
+    registry.forget(id);
+    assert_eq!(registry.schema(id), Err(RegistryError::UnknownId(id)));
     assert_eq!(client(&server.url()).schema(id), Err(RegistryError::UnknownId(id)));
     assert!(RegistryError::UnknownId(id).may_pass());
+}
+
+#[test]
+fn a_record_is_read_after_a_registry_lost_its_memory_and_gave_its_id_anew() {
+    let server = EmbeddedRegistry::start("127.0.0.1:0").unwrap();
+    let registry = Arc::new(client(&server.url()));
+    let id = registry.register(Notice::FULL_NAME, Notice::AVSC).unwrap();
+    registry.schema(id).unwrap();
+    server.clear();
+    assert_eq!(registry.register(FULL_NAME, AVSC), Ok(id));
+    let value = RecordCodec::new(id).unwrap().to_vec(&crate::records::event()).unwrap();
+    assert_eq!(RecordReader::<CaseEvent>::new(registry).decode(&value).unwrap(), crate::records::event());
 }
 
 #[test]
