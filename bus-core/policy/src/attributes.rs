@@ -86,9 +86,18 @@ pub(crate) fn seen_status<'p>(permit: &'p Permit, catalogue: &Catalogue) -> &'p 
 /// What differs from event to event of one permit.
 pub(crate) fn dynamic<'a>(facts: &EventFacts<'a>, attribute: Attribute) -> Option<Cow<'a, str>> {
     match attribute {
-        Attribute::Id => Some(Cow::Borrowed(facts.event_id)),
-        Attribute::Subject => Some(Cow::Borrowed(facts.corr_id)),
+        Attribute::Id => Some(lower_case(facts.event_id)),
+        Attribute::Subject => Some(lower_case(facts.corr_id)),
         Attribute::Time => Some(Cow::Owned(header::time(facts.occurred_at))),
         Attribute::Source | Attribute::Type => None,
+    }
+}
+
+/// A UUID as headers write it; a payload may hold it in capitals.
+fn lower_case(uuid: &str) -> Cow<'_, str> {
+    if uuid.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(uuid.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(uuid)
     }
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use barid_mistake::Place;
 
+use crate::attributes::seen_service;
 use crate::filter::Filter;
+use crate::permit::Permit;
 
 /// A subscriber's wish to hear of a part of what its permits give.
 ///
@@ -26,4 +28,12 @@ pub struct Subscription {
     pub filters: Vec<Filter>,
     /// Where it is written.
     pub place: Place,
+}
+
+impl Subscription {
+    /// Whether the copies of `permit` have the publisher and the service that the subscription asks for.
+    pub(crate) fn narrows_to(&self, permit: &Permit) -> bool {
+        self.publisher.as_ref().is_none_or(|publisher| *publisher == permit.publisher)
+            && self.service.as_ref().is_none_or(|service| service == seen_service(permit))
+    }
 }

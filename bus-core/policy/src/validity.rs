@@ -12,8 +12,7 @@ use jiff::{Span, Timestamp, civil};
 /// The zone of the dates in a policy. Changing it moves the hour at which every permit begins and ends.
 const ZONE: &str = "Asia/Tehran";
 
-static TIME_ZONE: LazyLock<TimeZone> =
-    LazyLock::new(|| TimeZoneDatabase::bundled().get(ZONE).unwrap_or(TimeZone::UTC));
+static TIME_ZONE: LazyLock<TimeZone> = LazyLock::new(|| TimeZoneDatabase::bundled().get(ZONE).unwrap_or(TimeZone::UTC));
 
 const EPOCH: civil::Date = civil::date(1970, 1, 1);
 
@@ -39,7 +38,10 @@ pub(crate) fn day_bounds(date: Date) -> (Millis, Millis) {
         return (Millis(edge), Millis(edge));
     };
     let begin = |day: civil::Date| {
-        day.to_zoned_datetime(TIME_ZONE.clone()).and_then(|zoned| zoned.start_of_day()).ok().map(|zoned| zoned.timestamp())
+        day.to_zoned_datetime(TIME_ZONE.clone())
+            .and_then(|zoned| zoned.start_of_day())
+            .ok()
+            .map(|zoned| zoned.timestamp())
     };
     let first = begin(day).map_or(i64::MIN, Timestamp::as_millisecond);
     let next = day.tomorrow().ok().and_then(begin).map_or(i64::MAX, Timestamp::as_millisecond);

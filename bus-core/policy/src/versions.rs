@@ -80,7 +80,8 @@ pub fn version_records(version: &PolicyVersion) -> Vec<PolicyRecord> {
         applied_by: version.applied_by.clone(),
     };
     let files = version.files.iter().map(|file| record(PolicyRecordKind::File, &file.path, file.text.clone()));
-    let manifest: String = version.files.iter().map(|file| format!("{}  {}\n", sha256(&file.text), file.path)).collect();
+    let manifest: String =
+        version.files.iter().map(|file| format!("{}  {}\n", sha256(&file.text), file.path)).collect();
     files.chain([record(PolicyRecordKind::Manifest, "", manifest)]).collect()
 }
 

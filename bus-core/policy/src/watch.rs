@@ -155,7 +155,8 @@ impl WatchTable {
         };
         let hash = self.hasher.hash_one(key);
         let Self { by_key, rows, .. } = self;
-        let is_row = |&row: &u32| rows[row as usize].key() == key && usize::from(rows[row as usize].subscriber) == subscriber;
+        let is_row =
+            |&row: &u32| rows[row as usize].key() == key && usize::from(rows[row as usize].subscriber) == subscriber;
         let Ok(found) = by_key.find_entry(hash, is_row) else {
             return Ok(false);
         };
@@ -176,13 +177,14 @@ impl WatchTable {
 
     /// All entries: subscriber, key, handle, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, WatchKey, &str)> {
-        self.rows.iter().map(|row| {
-            (&*self.subscribers[usize::from(row.subscriber)], row.key(), &self.handles[row.handle_range()])
-        })
+        self.rows
+            .iter()
+            .map(|row| (&*self.subscribers[usize::from(row.subscriber)], row.key(), &self.handles[row.handle_range()]))
     }
 
     fn find(&self, hash: u64, key: WatchKey, subscriber: u16) -> Option<usize> {
-        let is_row = |&row: &u32| self.rows[row as usize].key() == key && self.rows[row as usize].subscriber == subscriber;
+        let is_row =
+            |&row: &u32| self.rows[row as usize].key() == key && self.rows[row as usize].subscriber == subscriber;
         self.by_key.find(hash, is_row).map(|&row| row as usize)
     }
 
