@@ -13,7 +13,14 @@ pub enum ConnectorError {
     NoFile { source_name: String, path: String },
     /// The folder of a source cannot be listed.
     #[error("cannot list `{}`", path.display())]
-    Folder { path: PathBuf, #[source] source: std::io::Error },
+    Folder {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    /// Somebody writes the file while it is read.
+    #[error("`{}` changed while it was read; try again when it is complete", path.display())]
+    Changed { path: PathBuf },
     /// The file for which a configuration should be suggested cannot be read.
     #[error(transparent)]
     Source(#[from] crate::source::SourceFault),

@@ -1,1 +1,52 @@
-//! Which files a source has, and which of them are new.
+//! Which files a source has.
+//!
+//! A path is a file, a folder, or a pattern such as `exports/*.csv`. Only the listing is done here; which file is new is
+//! for the role to know. Nothing here depends on the operating system: a folder is looked through, never watched.
+
+use std::path::{Path, PathBuf};
+
+use crate::ConnectorError;
+use crate::mapping::SourceConfig;
+
+/// What Excel and copying programs leave beside the files that they work on.
+const PASSING_PREFIXES: &[&str] = &[".", "~$"];
+const PASSING_SUFFIXES: &[&str] = &[".tmp", ".part", ".partial", ".crdownload"];
+
+/// The files of a source in the order of their names. None is no error here: the first export may come tomorrow.
+pub(crate) fn files(source: &SourceConfig) -> Result<Vec<PathBuf>, ConnectorError> {
+    let path = &source.path;
+    let mut files = if path.is_dir() {
+        in_folder(path)?
+    } else if path.is_file() {
+        return Ok(vec![path.clone()]);
+    } else {
+        matching(path)
+    };
+    files.retain(|file| !is_passing(file));
+    files.sort();
+    Ok(files)
+}
+
+fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, ConnectorError> {
+    let failed = |source| ConnectorError::Folder { path: folder.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.is_file() {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
+fn matching(pattern: &Path) -> Vec<PathBuf> {
+    let paths = pattern.to_str().and_then(|pattern| glob::glob(pattern).ok());
+    // A folder that cannot be listed is like one that is not there yet.
+    paths.into_iter().flatten().filter_map(Result::ok).filter(|path| path.is_file()).collect()
+}
+
+fn is_passing(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    PASSING_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        || PASSING_SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
+}

@@ -30,6 +30,7 @@ mod sample;
 pub mod source;
 mod suggest;
 pub mod text;
+pub mod watch;
 
 pub use config::{AgencyFolder, Keys, catalogue_beside};
 pub use dry_run::{DryRun, DryRunLine, dry_run};

@@ -53,12 +53,7 @@ pub struct Connector {
 impl Connector {
     /// A connector that has not begun.
     #[must_use]
-    pub fn new(
-        config: ConnectorConfig,
-        settings: ConnectorSettings,
-        metrics: Metrics,
-        readiness: Readiness,
-    ) -> Self {
+    pub fn new(config: ConnectorConfig, settings: ConnectorSettings, metrics: Metrics, readiness: Readiness) -> Self {
         Self { config, settings, metrics, readiness }
     }
 

@@ -3,6 +3,12 @@
 use barid_schemas::records::QuarantinedRow;
 use serde::Serialize;
 
+/// The key of a row in `quarantine.<agency>`: case and row identity.
+#[must_use]
+pub fn key(row: &QuarantinedRow) -> String {
+    format!("{}/{}", row.case_key, row.row_identity)
+}
+
 /// One line of `barid quarantine list`: places and reasons, no value of a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct QuarantineLine {

@@ -1,8 +1,22 @@
-//! One reading of one file.
+//! One reading of one file: rows grouped by case, planned case by case.
+//!
+//! A file is looked through once to map its rows. As long as they are few they are kept, and the cases are planned at
+//! once. A large file is not kept: the first look only notes which cases have something new, and the rows of these are
+//! read again, [`ROWS_HELD`] at a time. So a full export of a million rows of which ten are new costs one look and ten
+//! rows of memory. A fault of the file is found by the first look, before anything is planned.
 
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use barid_schemas::records::{CaseState, QuarantinedRow};
 use serde::Serialize;
 
-use crate::source::SourceFault;
+use crate::case::{CasePlan, Context, Outcome, Stored, plan, plan_caseless, replaces};
+use crate::mapping::{MappedRow, RowMapper, SourceConfig};
+use crate::source::{Opened, SourceFault};
+
+/// How many rows of a file are held at once: some hundred megabytes at most.
+const ROWS_HELD: usize = 50_000;
 
 /// The counts of one reading of one file. `rows = published + unchanged + quarantined + waiting`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -25,10 +39,272 @@ pub struct FileReport {
     pub released: u64,
 }
 
-/// A file that could not be read, with the counts of nothing.
+impl FileReport {
+    pub(crate) fn count(&mut self, plan: &CasePlan) {
+        for (_, outcome) in &plan.outcomes {
+            match outcome {
+                Outcome::Published => self.published += 1,
+                Outcome::Unchanged => self.unchanged += 1,
+                Outcome::Quarantined => self.quarantined += 1,
+                Outcome::Waiting => self.waiting += 1,
+            }
+        }
+        self.released += plan.released;
+    }
+}
+
+/// A file that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileFault {
     pub source: String,
     /// All that is wrong, one or more.
     pub faults: Vec<SourceFault>,
+}
+
+/// What a connector knows: the topics `cases` and `quarantine` of its agency, in memory.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Memory {
+    pub(crate) cases: HashMap<String, CaseState>,
+    /// By key.
+    pub(crate) quarantine: BTreeMap<String, QuarantinedRow>,
+}
+
+impl Memory {
+    /// Takes over what a plan says; to be called once it is written.
+    pub(crate) fn apply(&mut self, plan: &CasePlan) {
+        if let Some(state) = &plan.state {
+            self.cases.insert(state.case_key.clone(), state.clone());
+        }
+        for key in &plan.tombstones {
+            self.quarantine.remove(key);
+        }
+        for row in &plan.upserts {
+            self.quarantine.insert(crate::quarantine::key(row), row.clone());
+        }
+    }
+}
+
+/// Who takes the plans: the writer, or a dry run.
+pub(crate) trait Sink {
+    /// Why it cannot take more.
+    type Error;
+
+    /// What is known. Plans that are taken but not yet written may be missing: a case comes once in a reading.
+    fn memory(&self) -> &Memory;
+
+    /// Takes the plan of one case.
+    fn take(&mut self, plan: CasePlan) -> Result<(), Self::Error>;
+}
+
+/// How a reading ended early.
+#[derive(Debug)]
+pub(crate) enum ReadingError<E> {
+    /// The file cannot be read; nothing of it has been planned.
+    File(Vec<SourceFault>),
+    /// The file changed between two looks: it will be read again.
+    Changed,
+    Sink(E),
+}
+
+/// Reads one file of a source and hands the plan of each case with something new to `sink`. Gives the counts and the
+/// SHA-256 of the file.
+pub(crate) fn read_file<S: Sink>(
+    context: &Context<'_>,
+    source: &SourceConfig,
+    path: &Path,
+    sink: &mut S,
+) -> Result<(FileReport, [u8; 32]), ReadingError<S::Error>> {
+    let file = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let reader = FileReader { source, path, mapper: RowMapper::new(source, &file) };
+    let mut report = FileReport {
+        agency: context.config.agency.clone(),
+        source: source.name.clone(),
+        file,
+        ..FileReport::default()
+    };
+    let mut stored = StoredRows::of(context, sink.memory());
+    let mut cases: HashMap<String, CaseLook> = HashMap::new();
+    let mut held = Some(Vec::new());
+    let sha256 = reader.each(|row| {
+        report.rows += 1;
+        stored.look_for_caseless(context, &row);
+        let case = cases.entry(row.case_key.clone()).or_insert(CaseLook { first_row: row.row, rows: 0, touched: false });
+        case.rows += 1;
+        case.touched |= stored.has(&row.case_key) || !is_published(&row, sink.memory());
+        if held.as_ref().is_some_and(|rows: &Vec<MappedRow>| rows.len() >= ROWS_HELD) {
+            held = None;
+        }
+        if let Some(rows) = &mut held {
+            rows.push(row);
+        }
+    })?;
+    report.unchanged += cases.values().filter(|case| !case.touched).map(|case| case.rows).sum::<u64>();
+
+    let mut touched: Vec<(String, CaseLook)> = cases.into_iter().filter(|(_, case)| case.touched).collect();
+    touched.sort_by_key(|(_, case)| case.first_row);
+    for chunk in chunks(&touched) {
+        let mut rows: HashMap<&str, Vec<MappedRow>> = chunk.iter().map(|(key, _)| (key.as_str(), Vec::new())).collect();
+        let mut keep = |row: MappedRow| {
+            if let Some(of_case) = rows.get_mut(row.case_key.as_str()) {
+                of_case.push(row);
+            }
+        };
+        match held.take() {
+            Some(held) => held.into_iter().for_each(keep),
+            None if reader.each(&mut keep)? != sha256 => return Err(ReadingError::Changed),
+            None => {}
+        }
+        for (key, _) in chunk {
+            let rows = rows.remove(key.as_str()).unwrap_or_default();
+            let plan = plan_case(context, key, &mut stored, rows, sink.memory());
+            report.count(&plan);
+            if !plan.is_empty() || !plan.outcomes.is_empty() {
+                sink.take(plan).map_err(ReadingError::Sink)?;
+            }
+        }
+    }
+    plan_rest(context, &mut stored, &mut report, sink)?;
+    Ok((report, sha256))
+}
+
+/// Plans what lies in quarantine without a file: a mended mapping alone may release it.
+pub(crate) fn read_quarantine<S: Sink>(
+    context: &Context<'_>,
+    sink: &mut S,
+) -> Result<u64, ReadingError<S::Error>> {
+    let mut stored = StoredRows::of(context, sink.memory());
+    let mut report = FileReport::default();
+    plan_rest(context, &mut stored, &mut report, sink)?;
+    Ok(report.released)
+}
+
+fn plan_rest<S: Sink>(
+    context: &Context<'_>,
+    stored: &mut StoredRows,
+    report: &mut FileReport,
+    sink: &mut S,
+) -> Result<(), ReadingError<S::Error>> {
+    let keys: Vec<String> = stored.by_case.keys().cloned().collect();
+    for key in keys {
+        let plan = plan_case(context, &key, stored, Vec::new(), sink.memory());
+        report.count(&plan);
+        if !plan.is_empty() {
+            sink.take(plan).map_err(ReadingError::Sink)?;
+        }
+    }
+    Ok(())
+}
+
+fn plan_case(
+    context: &Context<'_>,
+    key: &str,
+    stored: &mut StoredRows,
+    rows: Vec<MappedRow>,
+    memory: &Memory,
+) -> CasePlan {
+    let in_quarantine = stored.by_case.remove(key).unwrap_or_default();
+    if key.is_empty() {
+        return plan_caseless(context, in_quarantine, std::mem::take(&mut stored.replaced), rows);
+    }
+    plan(context, key, memory.cases.get(key), in_quarantine, rows)
+}
+
+/// What the first look notes of a case.
+struct CaseLook {
+    first_row: u64,
+    rows: u64,
+    /// Whether there is anything to plan.
+    touched: bool,
+}
+
+/// Whether a row is one that has been published with the same content.
+fn is_published(row: &MappedRow, memory: &Memory) -> bool {
+    let known = memory.cases.get(&row.case_key);
+    row.is_sound()
+        && known.is_some_and(|state| state.rows.iter().any(|published| published.content_hash == row.content_hash))
+}
+
+/// The touched cases in pieces that fit into memory.
+fn chunks(touched: &[(String, CaseLook)]) -> Vec<&[(String, CaseLook)]> {
+    let mut chunks = Vec::new();
+    let (mut begin, mut rows) = (0, 0);
+    for (index, (_, case)) in touched.iter().enumerate() {
+        rows += usize::try_from(case.rows).unwrap_or(usize::MAX);
+        if rows >= ROWS_HELD {
+            chunks.push(&touched[begin..=index]);
+            (begin, rows) = (index + 1, 0);
+        }
+    }
+    if begin < touched.len() {
+        chunks.push(&touched[begin..]);
+    }
+    chunks
+}
+
+/// The rows in quarantine, by the case that they belong to today.
+struct StoredRows {
+    by_case: BTreeMap<String, Vec<Stored>>,
+    /// Rows without a case that a row of the file replaces.
+    replaced: Vec<Stored>,
+}
+
+impl StoredRows {
+    fn of(context: &Context<'_>, memory: &Memory) -> Self {
+        let mut by_case: BTreeMap<String, Vec<Stored>> = BTreeMap::new();
+        for record in memory.quarantine.values() {
+            let stored = Stored::read(context, record.clone());
+            by_case.entry(stored.case_key().to_owned()).or_default().push(stored);
+        }
+        Self { by_case, replaced: Vec::new() }
+    }
+
+    fn has(&self, case_key: &str) -> bool {
+        self.by_case.contains_key(case_key)
+    }
+
+    /// A row that did not tell its case is mended by a row of any case.
+    fn look_for_caseless(&mut self, context: &Context<'_>, row: &MappedRow) {
+        if row.case_key.is_empty() {
+            return;
+        }
+        let Some(caseless) = self.by_case.get_mut("") else { return };
+        if let Some(index) = caseless.iter().position(|stored| replaces(context, row, stored)) {
+            self.replaced.push(caseless.remove(index));
+        }
+    }
+}
+
+/// A file that is looked through once or several times.
+struct FileReader<'a> {
+    source: &'a SourceConfig,
+    path: &'a Path,
+    mapper: RowMapper<'a>,
+}
+
+impl FileReader<'_> {
+    /// Maps every row. Gives the SHA-256 of the file.
+    fn each<E>(&self, mut take: impl FnMut(MappedRow)) -> Result<[u8; 32], ReadingError<E>> {
+        let opened = Opened::open(self.path, &self.source.format).map_err(|fault| ReadingError::File(vec![fault]))?;
+        let missing = opened.missing_columns(self.source.columns());
+        if !missing.is_empty() {
+            return Err(ReadingError::File(missing));
+        }
+        let sha256 = opened.sha256();
+        let columns: Vec<(&str, usize)> =
+            self.source.columns().filter_map(|name| opened.column(name).map(|index| (name, index))).collect();
+        let cells = |cells: &[String]| {
+            let named = columns.iter().filter_map(|(name, index)| cells.get(*index).map(|cell| (*name, cell)));
+            named.map(|(name, cell)| (name.to_owned(), cell.clone())).collect::<BTreeMap<_, _>>()
+        };
+        for row in opened {
+            match row {
+                Ok(row) => take(self.mapper.map(row.row, cells(&row.cells))),
+                Err(fault) if fault.is_of_one_row() => {
+                    take(self.mapper.map_fault(fault.row.unwrap_or(0), cells(&fault.cells), &fault));
+                }
+                Err(fault) => return Err(ReadingError::File(vec![fault])),
+            }
+        }
+        Ok(sha256)
+    }
 }

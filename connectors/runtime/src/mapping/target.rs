@@ -5,10 +5,12 @@
 //! path that names a single field names one that the event really has.
 
 use barid_schemas::case_event::{
-    Business, Decision, Identity, IdvStatus, Money, Number, Parcel, Person, PersonCapacity, Resolution, RulingKind,
-    Violation,
+    Business, Contact, Decision, Identity, IdvStatus, Money, Number, Parcel, Person, PersonCapacity, Resolution,
+    RulingKind, Violation,
 };
 use barid_schemas::{Date, Millis};
+
+use crate::cast::{Cast, Plate};
 
 /// What a target takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,16 +56,29 @@ impl Kind {
         }
     }
 
-    /// The cast that is meant when none is written; `None` if one must be written.
-    pub(crate) const fn default_cast(self) -> Option<&'static str> {
+    /// The casts that give such a value, where the target itself does not say.
+    const fn casts(self) -> &'static [Cast] {
         match self {
-            Self::Text | Self::PersonName | Self::Code(_) | Self::County | Self::Agency => Some("text"),
-            Self::Integer => Some("integer"),
-            Self::Decimal => Some("decimal"),
-            Self::Plate => Some("plate"),
-            Self::PersonNumber => Some("national_or_legal_id"),
-            Self::Date | Self::Instant | Self::Moment => None,
+            Self::Text | Self::PersonName => &[Cast::Text],
+            Self::Integer => &[Cast::Integer],
+            Self::Decimal => &[Cast::Decimal],
+            Self::Date | Self::Instant | Self::Moment => &[
+                Cast::JalaliDate,
+                Cast::JalaliTimestamp,
+                Cast::GregorianDate,
+                Cast::GregorianTimestamp,
+                Cast::ExcelDate,
+            ],
+            Self::Plate => &[Cast::Plate],
+            Self::PersonNumber => &[Cast::PersonNumber],
+            Self::Code(_) => &[Cast::Words],
+            Self::County | Self::Agency => &[Cast::Text, Cast::Words],
         }
+    }
+
+    /// Whether a table of words may give such a value.
+    pub(crate) const fn takes_words(self) -> bool {
+        matches!(self, Self::Text | Self::Code(_) | Self::County | Self::Agency)
     }
 }
 
@@ -80,15 +95,6 @@ pub(crate) enum Fact {
     LegalId(String),
 }
 
-/// The parts of a registry plate, digits in ASCII.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Plate {
-    pub(crate) main: String,
-    pub(crate) sub: Option<String>,
-    pub(crate) section: Option<String>,
-    pub(crate) district: Option<String>,
-}
-
 /// What a row says about its event, apart from case, service, status and time.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Facts {
@@ -100,7 +106,7 @@ pub(crate) struct Facts {
     pub(crate) identity: Option<Identity>,
     pub(crate) number: Option<Number>,
     pub(crate) person: Option<Person>,
-    pub(crate) contact: Option<barid_schemas::case_event::Contact>,
+    pub(crate) contact: Option<Contact>,
     pub(crate) parcel: Option<Parcel>,
     pub(crate) decision: Option<Decision>,
     pub(crate) money: Option<Money>,
@@ -114,10 +120,12 @@ pub(crate) struct Facts {
 pub(crate) struct Target {
     pub(crate) path: &'static str,
     pub(crate) kind: Kind,
+    /// The casts that may be written; empty: those of the kind.
+    casts: &'static [Cast],
+    /// Numbers in a text: Persian digits become ASCII digits, so that programs can compare them.
+    pub(crate) ascii_digits: bool,
     /// Puts a fact of `kind` in its place; a fact of another kind is never given and would be ignored.
     pub(crate) put: fn(&mut Facts, Fact),
-    /// The cast that is meant when none is written, where it is not that of the kind.
-    cast: Option<&'static str>,
 }
 
 impl Target {
@@ -126,9 +134,19 @@ impl Target {
         TARGETS.iter().find(|target| target.path == path)
     }
 
-    /// The cast that is meant when none is written.
-    pub(crate) fn default_cast(&self) -> Option<&'static str> {
-        self.cast.or_else(|| self.kind.default_cast())
+    /// The casts that give a value for the target.
+    pub(crate) const fn casts(&self) -> &'static [Cast] {
+        if self.casts.is_empty() { self.kind.casts() } else { self.casts }
+    }
+
+    /// The cast that is meant when none is written: the only one there is, or `text`. Where calendars or units of money
+    /// differ, the cast must be written.
+    pub(crate) fn default_cast(&self) -> Option<Cast> {
+        match self.casts() {
+            [only] => Some(*only),
+            [Cast::Text, ..] => Some(Cast::Text),
+            _ => None,
+        }
     }
 }
 
@@ -136,29 +154,13 @@ const IDV_STATUSES: &[&str] = &["verified", "mismatched", "revoked", "expired", 
 const CAPACITIES: &[&str] = &["owner", "heir", "attorney"];
 const RULINGS: &[&str] = &["fine", "demolition", "seal", "none"];
 
-macro_rules! text {
-    ($path:literal, $group:ident . $field:ident $(, $cast:literal)?) => {
-        Target {
-            path: $path,
-            kind: Kind::Text,
-            cast: text!(@cast $($cast)?),
-            put: |facts, fact| {
-                if let Fact::Text(text) = fact {
-                    facts.$group.get_or_insert_default().$field = Some(text);
-                }
-            },
-        }
-    };
-    (@cast) => { None };
-    (@cast $cast:literal) => { Some($cast) };
-}
-
 macro_rules! field {
-    ($path:literal, $kind:expr, $variant:ident, $group:ident . $field:ident $(, $cast:literal)?) => {
+    ($path:literal, $kind:expr, $variant:ident, $group:ident . $field:ident, $casts:expr, $ascii:literal) => {
         Target {
             path: $path,
             kind: $kind,
-            cast: text!(@cast $($cast)?),
+            casts: $casts,
+            ascii_digits: $ascii,
             put: |facts, fact| {
                 if let Fact::$variant(value) = fact {
                     facts.$group.get_or_insert_default().$field = Some(value);
@@ -166,14 +168,38 @@ macro_rules! field {
             },
         }
     };
+    ($path:literal, $kind:expr, $variant:ident, $group:ident . $field:ident) => {
+        field!($path, $kind, $variant, $group.$field, &[], false)
+    };
+    ($path:literal, $kind:expr, $variant:ident, $group:ident . $field:ident, $casts:expr) => {
+        field!($path, $kind, $variant, $group.$field, $casts, false)
+    };
+}
+
+/// A text as written.
+macro_rules! text {
+    ($path:literal, $group:ident . $field:ident) => {
+        field!($path, Kind::Text, Text, $group.$field, &[], false)
+    };
+    ($path:literal, $group:ident . $field:ident, $cast:ident) => {
+        field!($path, Kind::Text, Text, $group.$field, &[Cast::$cast], false)
+    };
+}
+
+/// A text that is or holds a number.
+macro_rules! digits {
+    ($path:literal, $group:ident . $field:ident) => {
+        field!($path, Kind::Text, Text, $group.$field, &[], true)
+    };
 }
 
 macro_rules! small {
-    ($path:literal, $group:ident . $field:ident $(, $cast:literal)?) => {
+    ($path:literal, $group:ident . $field:ident, $cast:ident) => {
         Target {
             path: $path,
             kind: Kind::Integer,
-            cast: text!(@cast $($cast)?),
+            casts: &[Cast::$cast],
+            ascii_digits: false,
             put: |facts, fact| {
                 if let Fact::Integer(value) = fact {
                     facts.$group.get_or_insert_default().$field = i32::try_from(value).ok();
@@ -183,172 +209,133 @@ macro_rules! small {
     };
 }
 
+/// A target that needs more than its kind says.
+const fn special(path: &'static str, kind: Kind, put: fn(&mut Facts, Fact)) -> Target {
+    Target { path, kind, casts: &[], ascii_digits: false, put }
+}
+
 /// Every target, in the order of the schema.
 pub(crate) const TARGETS: &[Target] = &[
     // The moment is kept beside the facts, for order and identity of rows depend on it.
-    Target { path: "occurred_at", kind: Kind::Moment, cast: None, put: |_, _| {} },
-    Target { path: "case_no", kind: Kind::Text, cast: None, put: |facts, fact| facts.case_no = text_of(fact) },
-    Target { path: "county", kind: Kind::County, cast: None, put: |facts, fact| facts.county = text_of(fact) },
-    Target {
-        path: "deadline_at",
-        kind: Kind::Instant,
-        cast: None,
-        put: |facts, fact| {
-            if let Fact::Instant(instant) = fact {
-                facts.deadline_at = Some(instant);
-            }
-        },
-    },
-    Target { path: "letter_no", kind: Kind::Text, cast: None, put: |facts, fact| facts.letter_no = text_of(fact) },
-    Target {
-        path: "letter_date",
-        kind: Kind::Date,
-        cast: None,
-        put: |facts, fact| {
-            if let Fact::Date(date) = fact {
-                facts.letter_date = Some(date);
-            }
-        },
-    },
-    text!("identity.idv_tracking_code", identity.idv_tracking_code, "tracking_code"),
-    Target {
-        path: "identity.idv_status",
-        kind: Kind::Code(IDV_STATUSES),
-        cast: None,
-        put: |facts, fact| {
-            let Some(code) = text_of(fact) else { return };
-            facts.identity.get_or_insert_default().idv_status = match code.as_str() {
-                "verified" => Some(IdvStatus::Verified),
-                "mismatched" => Some(IdvStatus::Mismatched),
-                "revoked" => Some(IdvStatus::Revoked),
-                "expired" => Some(IdvStatus::Expired),
-                "consumed" => Some(IdvStatus::Consumed),
-                _ => None,
-            };
-        },
-    },
-    small!("identity.idv_level", identity.idv_level),
+    special("occurred_at", Kind::Moment, |_, _| {}),
+    Target { ascii_digits: true, ..special("case_no", Kind::Text, |facts, fact| facts.case_no = text_of(fact)) },
+    special("county", Kind::County, |facts, fact| facts.county = text_of(fact)),
+    special("deadline_at", Kind::Instant, |facts, fact| {
+        if let Fact::Instant(instant) = fact {
+            facts.deadline_at = Some(instant);
+        }
+    }),
+    Target { ascii_digits: true, ..special("letter_no", Kind::Text, |facts, fact| facts.letter_no = text_of(fact)) },
+    special("letter_date", Kind::Date, |facts, fact| {
+        if let Fact::Date(date) = fact {
+            facts.letter_date = Some(date);
+        }
+    }),
+    text!("identity.idv_tracking_code", identity.idv_tracking_code, TrackingCode),
+    special("identity.idv_status", Kind::Code(IDV_STATUSES), |facts, fact| {
+        let Some(code) = text_of(fact) else { return };
+        facts.identity.get_or_insert_default().idv_status = match code.as_str() {
+            "verified" => Some(IdvStatus::Verified),
+            "mismatched" => Some(IdvStatus::Mismatched),
+            "revoked" => Some(IdvStatus::Revoked),
+            "expired" => Some(IdvStatus::Expired),
+            "consumed" => Some(IdvStatus::Consumed),
+            _ => None,
+        };
+    }),
+    small!("identity.idv_level", identity.idv_level, Integer),
     field!("identity.relying_agency", Kind::Agency, Text, identity.relying_agency),
     text!("identity.purpose", identity.purpose),
     field!("identity.idv_expires_at", Kind::Instant, Instant, identity.idv_expires_at),
-    Target {
-        path: "number",
-        kind: Kind::PersonNumber,
-        cast: None,
-        put: |facts, fact| {
-            let number = facts.number.get_or_insert_default();
-            match fact {
-                Fact::NationalId(digits) => number.national_id = Some(digits),
-                Fact::LegalId(digits) => number.legal_id = Some(digits),
-                _ => {}
-            }
-        },
-    },
-    text!("number.national_id", number.national_id, "national_id"),
-    text!("number.legal_id", number.legal_id, "legal_id"),
-    Target {
-        path: "person.name",
-        kind: Kind::PersonName,
-        cast: None,
-        // Targets are filled in the order of this table, so the number is known by now.
-        put: |facts, fact| {
-            let company = facts.number.as_ref().is_some_and(|number| number.legal_id.is_some());
-            let person = facts.person.get_or_insert_default();
-            if company {
-                person.company_name = text_of(fact);
-            } else {
-                person.full_name = text_of(fact);
-            }
-        },
-    },
+    special("number", Kind::PersonNumber, |facts, fact| {
+        let number = facts.number.get_or_insert_default();
+        match fact {
+            Fact::NationalId(digits) => number.national_id = Some(digits),
+            Fact::LegalId(digits) => number.legal_id = Some(digits),
+            _ => {}
+        }
+    }),
+    text!("number.national_id", number.national_id, NationalId),
+    text!("number.legal_id", number.legal_id, LegalId),
+    // Targets are filled in the order of this table, so the number is known by now.
+    special("person.name", Kind::PersonName, |facts, fact| {
+        let company = facts.number.as_ref().is_some_and(|number| number.legal_id.is_some());
+        let person = facts.person.get_or_insert_default();
+        if company {
+            person.company_name = text_of(fact);
+        } else {
+            person.full_name = text_of(fact);
+        }
+    }),
     text!("person.full_name", person.full_name),
     text!("person.company_name", person.company_name),
-    Target {
-        path: "person.capacity",
-        kind: Kind::Code(CAPACITIES),
-        cast: None,
-        put: |facts, fact| {
-            let Some(code) = text_of(fact) else { return };
-            facts.person.get_or_insert_default().capacity = match code.as_str() {
-                "owner" => Some(PersonCapacity::Owner),
-                "heir" => Some(PersonCapacity::Heir),
-                "attorney" => Some(PersonCapacity::Attorney),
-                _ => None,
-            };
-        },
-    },
-    text!("contact.mobile_masked", contact.mobile_masked),
+    special("person.capacity", Kind::Code(CAPACITIES), |facts, fact| {
+        let Some(code) = text_of(fact) else { return };
+        facts.person.get_or_insert_default().capacity = match code.as_str() {
+            "owner" => Some(PersonCapacity::Owner),
+            "heir" => Some(PersonCapacity::Heir),
+            "attorney" => Some(PersonCapacity::Attorney),
+            _ => None,
+        };
+    }),
+    digits!("contact.mobile_masked", contact.mobile_masked),
     text!("contact.notify_channel", contact.notify_channel),
-    Target {
-        path: "parcel.plate",
-        kind: Kind::Plate,
-        cast: None,
-        put: |facts, fact| {
-            if let Fact::Plate(plate) = fact {
-                let parcel = facts.parcel.get_or_insert_default();
-                parcel.plate_main = Some(plate.main);
-                parcel.plate_sub = plate.sub;
-                parcel.plate_section = plate.section;
-                parcel.plate_district = plate.district;
-            }
-        },
-    },
-    text!("parcel.plate_main", parcel.plate_main, "digits"),
-    text!("parcel.plate_sub", parcel.plate_sub, "digits"),
-    text!("parcel.plate_section", parcel.plate_section),
+    special("parcel.plate", Kind::Plate, |facts, fact| {
+        if let Fact::Plate(plate) = fact {
+            let parcel = facts.parcel.get_or_insert_default();
+            parcel.plate_main = Some(plate.main);
+            parcel.plate_sub = plate.sub;
+            parcel.plate_section = plate.section;
+            parcel.plate_district = plate.district;
+        }
+    }),
+    digits!("parcel.plate_main", parcel.plate_main),
+    digits!("parcel.plate_sub", parcel.plate_sub),
+    digits!("parcel.plate_section", parcel.plate_section),
     text!("parcel.plate_district", parcel.plate_district),
-    text!("parcel.registry_unique_id", parcel.registry_unique_id, "digits"),
-    text!("parcel.renovation_code", parcel.renovation_code),
-    text!("parcel.postal_code", parcel.postal_code, "postal_code"),
-    small!("parcel.utm_zone", parcel.utm_zone, "utm_zone"),
-    field!("parcel.utm_e", Kind::Decimal, Decimal, parcel.utm_e),
-    field!("parcel.utm_n", Kind::Decimal, Decimal, parcel.utm_n),
+    digits!("parcel.registry_unique_id", parcel.registry_unique_id),
+    text!("parcel.renovation_code", parcel.renovation_code, RenovationCode),
+    text!("parcel.postal_code", parcel.postal_code, PostalCode),
+    small!("parcel.utm_zone", parcel.utm_zone, UtmZone),
+    field!("parcel.utm_e", Kind::Decimal, Decimal, parcel.utm_e, &[Cast::UtmE]),
+    field!("parcel.utm_n", Kind::Decimal, Decimal, parcel.utm_n, &[Cast::UtmN]),
     field!("parcel.area_m2", Kind::Decimal, Decimal, parcel.area_m2),
     text!("parcel.village", parcel.village),
-    text!("parcel.village_code", parcel.village_code, "digits"),
+    digits!("parcel.village_code", parcel.village_code),
     text!("decision.decision", decision.decision),
-    text!("decision.decision_no", decision.decision_no),
+    digits!("decision.decision_no", decision.decision_no),
     field!("decision.decision_date", Kind::Date, Date, decision.decision_date),
-    Target {
-        path: "decision.conditions",
-        kind: Kind::Text,
-        cast: None,
-        put: |facts, fact| {
-            facts.decision.get_or_insert_default().conditions = text_of(fact).map(|text| vec![text]);
-        },
-    },
+    special("decision.conditions", Kind::Text, |facts, fact| {
+        facts.decision.get_or_insert_default().conditions = text_of(fact).map(|text| vec![text]);
+    }),
     field!("decision.valid_until", Kind::Date, Date, decision.valid_until),
-    field!("money.amount_rial", Kind::Integer, Integer, money.amount_rial, "rial"),
-    text!("money.payment_id", money.payment_id, "digits"),
+    // Rial or toman: never a default, a wrong guess is wrong by a factor of ten.
+    field!("money.amount_rial", Kind::Integer, Integer, money.amount_rial, &[Cast::Rial, Cast::Toman]),
+    digits!("money.payment_id", money.payment_id),
     field!("money.due_date", Kind::Date, Date, money.due_date),
     field!("money.paid_at", Kind::Date, Date, money.paid_at),
-    text!("money.receipt_no", money.receipt_no),
+    digits!("money.receipt_no", money.receipt_no),
     text!("violation.violation_type", violation.violation_type),
     field!("violation.built_area_m2", Kind::Decimal, Decimal, violation.built_area_m2),
-    Target {
-        path: "violation.ruling_kind",
-        kind: Kind::Code(RULINGS),
-        cast: None,
-        put: |facts, fact| {
-            let Some(code) = text_of(fact) else { return };
-            facts.violation.get_or_insert_default().ruling_kind = match code.as_str() {
-                "fine" => Some(RulingKind::Fine),
-                "demolition" => Some(RulingKind::Demolition),
-                "seal" => Some(RulingKind::Seal),
-                "none" => Some(RulingKind::None),
-                _ => None,
-            };
-        },
-    },
+    special("violation.ruling_kind", Kind::Code(RULINGS), |facts, fact| {
+        let Some(code) = text_of(fact) else { return };
+        facts.violation.get_or_insert_default().ruling_kind = match code.as_str() {
+            "fine" => Some(RulingKind::Fine),
+            "demolition" => Some(RulingKind::Demolition),
+            "seal" => Some(RulingKind::Seal),
+            "none" => Some(RulingKind::None),
+            _ => None,
+        };
+    }),
     text!("violation.stage", violation.stage),
-    text!("business.activity_code", business.activity_code),
+    text!("business.activity_code", business.activity_code, Isic),
     text!("business.capacity", business.capacity),
-    text!("business.licence_no", business.licence_no),
-    text!("business.employees_band", business.employees_band),
+    digits!("business.licence_no", business.licence_no),
+    digits!("business.employees_band", business.employees_band),
     text!("resolution.subject", resolution.subject),
     text!("resolution.owner", resolution.owner),
-    small!("resolution.progress_percent", resolution.progress_percent, "percent"),
-    text!("resolution.session_no", resolution.session_no),
+    small!("resolution.progress_percent", resolution.progress_percent, Percent),
+    digits!("resolution.session_no", resolution.session_no),
     field!("resolution.deadline", Kind::Date, Date, resolution.deadline),
 ];
 

@@ -39,6 +39,7 @@ pub(super) struct WrittenSource {
     pub(super) name: Spanned<String>,
     pub(super) kind: Spanned<String>,
     pub(super) path: Spanned<String>,
+    pub(super) format: Option<Spanned<String>>,
     pub(super) encoding: Option<Spanned<String>>,
     pub(super) separator: Option<Spanned<String>>,
     pub(super) sheet: Option<Spanned<String>>,
@@ -53,6 +54,7 @@ pub(super) struct WrittenSource {
 #[serde(deny_unknown_fields)]
 pub(super) struct WrittenCase {
     pub(super) columns: Vec<Spanned<String>>,
+    pub(super) cast: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -86,7 +88,7 @@ pub(super) struct WrittenRule {
     pub(super) cast: Option<Spanned<String>>,
     pub(super) century: Option<Spanned<u16>>,
     #[serde(default)]
-    pub(super) lost_zeros: bool,
+    pub(super) padded: bool,
     pub(super) words: Option<BTreeMap<Spanned<String>, Spanned<String>>>,
     pub(super) other_words: Option<Spanned<String>>,
     pub(super) split: Option<WrittenSplit>,

@@ -1,0 +1,120 @@
+//! Which row of a case is which.
+//!
+//! The identity of a published row is `status#n`, the n-th occurrence of that status, or `status@key` where the
+//! configuration names a `row_key` column. Only what has been published has one; a row in quarantine is told apart by
+//! its columns ([`of_columns`]).
+
+use std::collections::BTreeMap;
+
+use barid_schemas::records::CaseState;
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::mapping::{MappedRow, Moment};
+use crate::text;
+
+/// Which published row each entry is, and how often each status has been published.
+pub(super) struct Known {
+    /// Index into [`CaseState::rows`].
+    pub(super) of_entries: Vec<Option<usize>>,
+    counts: BTreeMap<String, u64>,
+}
+
+impl Known {
+    /// The identity of a row that is published for the first time.
+    pub(super) fn new_identity(&mut self, row: &MappedRow) -> String {
+        let status = row.status.as_deref().unwrap_or_default();
+        if let Some(key) = &row.row_key {
+            return format!("{status}@{key}");
+        }
+        let count = self.counts.entry(status.to_owned()).or_default();
+        *count += 1;
+        format!("{status}#{count}")
+    }
+}
+
+/// Recognises published rows among the entries, which are in their order.
+///
+/// By content first, then by counting. A row that is newer than all that is published, in a status that the case has left
+/// since, is never an old one: in an export that shows each case once, `issued` after `suspended` is a new fact.
+pub(super) fn recognise<'r>(state: Option<&CaseState>, rows: impl Iterator<Item = &'r MappedRow>) -> Known {
+    let rows: Vec<&MappedRow> = rows.collect();
+    let mut known = Known { of_entries: vec![None; rows.len()], counts: BTreeMap::new() };
+    let Some(state) = state else { return known };
+    let mut free: Vec<bool> = vec![true; state.rows.len()];
+    for published in &state.rows {
+        if let Some((status, number)) = published.row_identity.rsplit_once('#') {
+            let count = known.counts.entry(status.to_owned()).or_default();
+            *count = (*count).max(number.parse().unwrap_or(0));
+        }
+    }
+    let by_content = |row: &MappedRow, index: usize| state.rows[index].content_hash == row.content_hash;
+    let anything = |row: &MappedRow, _: usize| !is_newer(state, row);
+    let passes: [&dyn Fn(&MappedRow, usize) -> bool; 2] = [&by_content, &anything];
+    for pass in passes {
+        for (entry, row) in rows.iter().enumerate() {
+            if known.of_entries[entry].is_some() || !row.is_sound() {
+                continue;
+            }
+            let found = (0..state.rows.len()).find(|&index| {
+                free[index]
+                    && match &row.row_key {
+                        Some(key) => identity_key(&state.rows[index].row_identity) == Some(key),
+                        None => {
+                            identity_key(&state.rows[index].row_identity).is_none()
+                                && Some(identity_status(&state.rows[index].row_identity)) == row.status.as_deref()
+                                && pass(row, index)
+                        }
+                    }
+            });
+            if let Some(found) = found {
+                free[found] = false;
+                known.of_entries[entry] = Some(found);
+            }
+        }
+    }
+    known
+}
+
+fn is_newer(state: &CaseState, row: &MappedRow) -> bool {
+    let newer = match row.moment {
+        Moment::At(timestamp) => timestamp.at > state.last_occurred_at,
+        Moment::Observed | Moment::Unknown => false,
+    };
+    newer && row.status.as_deref() != Some(&state.last_status)
+}
+
+/// Whether a published row is the one that the case's last status comes from.
+pub(super) fn is_last(state: &CaseState, known: usize) -> bool {
+    state.rows.iter().rposition(|row| identity_status(&row.row_identity) == state.last_status) == Some(known)
+}
+
+/// The status in an identity.
+pub(super) fn identity_status(identity: &str) -> &str {
+    // Status codes hold neither sign; a row key may hold both, so the first sign counts.
+    identity.split(['#', '@']).next().unwrap_or(identity)
+}
+
+fn identity_key(identity: &str) -> Option<&str> {
+    let status = identity_status(identity);
+    identity[status.len()..].strip_prefix('@')
+}
+
+/// The identity of a corrected row: the same, but with a `row_key` the status may have changed.
+pub(super) fn corrected(identity: &str, row: &MappedRow) -> String {
+    match (identity_key(identity), &row.status) {
+        (Some(key), Some(status)) => format!("{status}@{key}"),
+        _ => identity.to_owned(),
+    }
+}
+
+/// Tells a row in quarantine apart from the others of its case: by its columns, whatever their spelling.
+pub(super) fn of_columns(row: &MappedRow) -> String {
+    let mut content = row.source.to_string();
+    for (column, cell) in &row.columns {
+        content.push('\n');
+        content.push_str(column);
+        content.push('=');
+        content.push_str(&text::key(cell));
+    }
+    format!("row:{:032x}", xxh3_128(content.as_bytes()))
+}

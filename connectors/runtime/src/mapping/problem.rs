@@ -1,0 +1,120 @@
+//! What can be wrong with a row, in words for the office that owns it.
+//!
+//! The texts name the value and the cure; they go to the quarantine and to `--dry-run` only. Logs and metrics carry the
+//! reason code alone. The codes are stable.
+
+use barid_mistake::nearest;
+use barid_schemas::records::Problem;
+
+use crate::cast::CastFault;
+use crate::source::SourceFault;
+
+/// A fault of one cell.
+pub(super) fn of_cast(column: &str, value: &str, fault: CastFault) -> Problem {
+    Problem {
+        reason: fault.reason.code().to_owned(),
+        column: Some(column.to_owned()),
+        value: Some(value.to_owned()),
+        message_en: format!("{}; {}", fault.message_en, fault.cure_en),
+        message_fa: format!("{}؛ {}", fault.message_fa, fault.cure_fa),
+    }
+}
+
+/// A row that the reader could not take apart.
+pub(super) fn of_source(fault: &SourceFault) -> Problem {
+    Problem {
+        reason: fault.reason.code().to_owned(),
+        column: fault.column.clone(),
+        value: None,
+        message_en: format!("{}; {}", fault.message_en, fault.cure_en),
+        message_fa: format!("{}؛ {}", fault.message_fa, fault.cure_fa),
+    }
+}
+
+/// A column that every row must fill is empty.
+pub(super) fn empty(reason: &str, column: &str, what_en: &str, what_fa: &str) -> Problem {
+    Problem {
+        reason: reason.to_owned(),
+        column: Some(column.to_owned()),
+        value: None,
+        message_en: format!("column `{column}` is empty, but it tells {what_en}; fill it in and export again"),
+        message_fa: format!(
+            "ستون «{column}» خالی است، ولی {what_fa} از آن خوانده می‌شود؛ آن را پر کنید و دوباره خروجی بگیرید"
+        ),
+    }
+}
+
+/// A word that no table of the mapping knows.
+pub(super) fn unknown_word(
+    reason: &str,
+    column: &str,
+    value: &str,
+    (what_en, what_fa): (&str, &str),
+    table: &str,
+    known: &[String],
+) -> Problem {
+    let near = nearest(value, known.iter().map(String::as_str));
+    let (near_en, near_fa) = near.map_or_else(Default::default, |near| {
+        (format!(" (did you mean `{near}`?)"), format!(" (آیا «{near}» منظور است؟)"))
+    });
+    Problem {
+        reason: reason.to_owned(),
+        column: Some(column.to_owned()),
+        value: Some(value.to_owned()),
+        message_en: format!(
+            "`{value}` is not a known {what_en}{near_en}; mend the word in the source, or add it to `{table}` in connector.toml"
+        ),
+        message_fa: format!(
+            "«{value}» {what_fa} شناخته‌شده‌ای نیست{near_fa}؛ واژه را در مبدأ درست کنید یا آن را در connector.toml به «{table}» بیفزایید"
+        ),
+    }
+}
+
+/// The state machine does not allow what the row says.
+pub(crate) fn machine_problem(column: &str, value: &str, service: &str, rule: &MachineRule<'_>) -> Problem {
+    let (reason, en, fa) = match *rule {
+        MachineRule::Unreachable { from, to } => (
+            "impossible_transition",
+            format!("`{service}` has no way from `{from}` to `{to}`"),
+            format!("در «{service}» راهی از «{from}» به «{to}» نیست"),
+        ),
+        MachineRule::Repeated { status } => (
+            "repeated_status",
+            format!("the case is `{status}` already, and `{service}` has no way back to it"),
+            format!("پرونده هم‌اکنون «{status}» است و در «{service}» راهی برای بازگشت به آن نیست"),
+        ),
+        MachineRule::TooLate { status, next } => (
+            "impossible_transition",
+            format!(
+                "the row is older than what is published, and `{service}` has no way from `{status}` to `{next}`, \
+                 which the case had afterwards"
+            ),
+            format!(
+                "ردیف از آنچه منتشر شده قدیمی‌تر است و در «{service}» راهی از «{status}» به «{next}» که پرونده پس از آن داشته نیست"
+            ),
+        ),
+        MachineRule::OtherService { known } => (
+            "service_changed",
+            format!("the case was published under `{known}`, this row belongs to `{service}`"),
+            format!("پرونده با «{known}» منتشر شده، ولی این ردیف از «{service}» است"),
+        ),
+    };
+    Problem {
+        reason: reason.to_owned(),
+        column: Some(column.to_owned()),
+        value: Some(value.to_owned()),
+        message_en: format!(
+            "{en}; correct status or date in the source, or the transitions of the service in catalogue.toml"
+        ),
+        message_fa: format!("{fa}؛ وضعیت یا تاریخ را در مبدأ درست کنید، یا گذارهای خدمت را در catalogue.toml"),
+    }
+}
+
+/// Which rule of the state machine a row breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MachineRule<'a> {
+    Unreachable { from: &'a str, to: &'a str },
+    Repeated { status: &'a str },
+    TooLate { status: &'a str, next: &'a str },
+    OtherService { known: &'a str },
+}
