@@ -11,11 +11,13 @@
 //! What it does not do: it keeps no store; every question reads the topics anew. It decides nothing: why somebody did not get a
 //! copy is for `barid_policy::explain`.
 
+mod facts;
 mod links;
 mod reader;
 mod rules;
 mod timeline;
 
+pub use facts::Facts;
 pub use links::Links;
 pub use reader::{LedgerError, Reader};
 pub use rules::{RulesRead, read_rules};

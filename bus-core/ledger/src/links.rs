@@ -89,11 +89,16 @@ fn linking_keys(event: &CaseEvent) -> impl Iterator<Item = (Kind, String)> {
     // Without section and district a plate is no key: 12/345 stands in many of them.
     let parcel = event.parcel.as_ref().and_then(|parcel| {
         let parts = [&parcel.plate_main, &parcel.plate_sub, &parcel.plate_section, &parcel.plate_district];
-        let parts: Option<Vec<&str>> = parts.into_iter().map(|part| part.as_deref()).collect();
+        let parts: Option<Vec<String>> = parts.into_iter().map(|part| part.as_deref().map(letters)).collect();
         parts.map(|parts| (Kind::Parcel, parts.join("\u{1f}")))
     });
     let person = event.number.as_ref().and_then(|number| {
         number.national_id.clone().or_else(|| number.legal_id.clone()).map(|number| (Kind::Person, number))
     });
     [tracking_code, parcel, person].into_iter().flatten()
+}
+
+/// Letters and digits alone: one agency writes the name of a district with a blank, another with a half-space.
+fn letters(text: &str) -> String {
+    text.chars().filter(|character| character.is_alphanumeric()).collect()
 }

@@ -62,16 +62,15 @@ impl Reader {
     ///
     /// Kafka or the registry does not answer.
     pub fn matter(&self, key: &str) -> Result<Timeline, LedgerError> {
-        let names = self.topic_names()?;
         let mut links = Links::default();
-        for topic in names.iter().filter(|name| self.is_of("events", name)) {
-            self.each_event(topic, |_, event| links.add(&event))?;
+        for topic in self.topic_names_of("events")? {
+            self.each_event(&topic, |_, event| links.add(&event))?;
         }
         let corr_ids = links.matter(key);
         if corr_ids.is_empty() {
             return Ok(Timeline::default());
         }
-        self.timeline(&names, corr_ids)
+        self.timeline(corr_ids)
     }
 
     /// Calls `each` for every event and view of a topic, in the order of its partitions; records that are none are left out.
@@ -130,47 +129,41 @@ impl Reader {
         Arc::clone(&self.schemas)
     }
 
-    /// The names of all topics of the deployment.
+    /// The names of the topics of one kind (`events`, `inbox`, `deadletter`, …), one for each agency.
     ///
     /// # Errors
     ///
     /// Kafka does not answer.
-    pub fn topic_names(&self) -> Result<Vec<String>, LedgerError> {
-        let admin = Admin::new(&self.cluster)?;
-        let mut names = admin.topics()?;
-        names.retain(|name| self.topics.agency_of(name).is_some());
+    pub fn topic_names_of(&self, kind: &str) -> Result<Vec<String>, LedgerError> {
+        let prefix = format!("{}{kind}.", self.topics.prefix());
+        let mut names = Admin::new(&self.cluster)?.topics()?;
+        names.retain(|name| name.starts_with(&prefix));
         Ok(names)
     }
 
-    fn is_of(&self, kind: &str, topic: &str) -> bool {
-        topic
-            .strip_prefix(self.topics.prefix())
-            .is_some_and(|rest| rest.starts_with(kind) && rest[kind.len()..].starts_with('.'))
-    }
-
-    fn timeline(&self, names: &[String], corr_ids: BTreeSet<Uuid>) -> Result<Timeline, LedgerError> {
+    fn timeline(&self, corr_ids: BTreeSet<Uuid>) -> Result<Timeline, LedgerError> {
         let (mut events, mut copies, mut dead_letters) = (Vec::new(), Vec::new(), Vec::new());
-        for topic in names {
-            let agency = self.topics.agency_of(topic).unwrap_or_default();
-            if self.is_of("events", topic) {
-                self.each_event(topic, |record, event| {
-                    if corr_ids.contains(&event.corr_id) {
-                        events.push(EventEntry::of(record, event));
-                    }
-                })?;
-            } else if self.is_of("inbox", topic) {
-                self.each_event(topic, |record, view| {
-                    if corr_ids.contains(&view.corr_id) {
-                        copies.push(CopyEntry::of(agency, record, view));
-                    }
-                })?;
-            } else if self.is_of("deadletter", topic) {
-                self.each_record(topic, &self.dead_letters, |record, letter| {
-                    if self.concerns(&letter, &corr_ids) {
-                        dead_letters.push(DeadLetterEntry::of(record, letter));
-                    }
-                })?;
-            }
+        for topic in self.topic_names_of("events")? {
+            self.each_event(&topic, |record, event| {
+                if corr_ids.contains(&event.corr_id) {
+                    events.push(EventEntry::of(record, event));
+                }
+            })?;
+        }
+        for topic in self.topic_names_of("inbox")? {
+            let subscriber = self.topics.agency_of(&topic).unwrap_or_default();
+            self.each_event(&topic, |record, view| {
+                if corr_ids.contains(&view.corr_id) {
+                    copies.push(CopyEntry::of(subscriber, record, view));
+                }
+            })?;
+        }
+        for topic in self.topic_names_of("deadletter")? {
+            self.each_record(&topic, &self.dead_letters, |record, letter| {
+                if self.concerns(&letter, &corr_ids) {
+                    dead_letters.push(DeadLetterEntry::of(record, letter));
+                }
+            })?;
         }
         Ok(Timeline::assemble(corr_ids, events, copies, dead_letters))
     }

@@ -1,0 +1,379 @@
+//! The command line: every command, flag and help text.
+//!
+//! Data goes to stdout, words go to stderr. The exit codes are in [`crate::exit`].
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// An event-driven integration bus between government agencies.
+#[derive(Debug, Parser)]
+#[command(
+    name = "barid",
+    version,
+    propagate_version = true,
+    after_help = "\
+Start here:
+  barid demo                                  see everything at work, with nothing installed
+  barid connect --suggest export.csv          a first connector.toml for an unknown export
+  barid connect --config connector.toml --dry-run
+
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 mistakes in a configuration; 4 Kafka or registry not reachable;
+            5 a check found something; 6 another process has this name"
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub global: GlobalArguments,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Settings that every command understands; each overrides the deployment file and the environment.
+#[derive(Debug, Args)]
+pub(crate) struct GlobalArguments {
+    /// The settings of the deployment [default: `barid.toml` in this folder, if it is there]
+    #[arg(long, global = true, value_name = "FILE", env = "BARID_SETTINGS")]
+    pub settings: Option<PathBuf>,
+    /// The name of the deployment
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Deployment")]
+    pub deployment: Option<String>,
+    /// Brokers to start from, as `host:port,host:port`
+    #[arg(long, global = true, value_name = "SERVERS", help_heading = "Deployment")]
+    pub bootstrap_servers: Option<String>,
+    /// Where the schema registry answers
+    #[arg(long, global = true, value_name = "URL", help_heading = "Deployment")]
+    pub registry_url: Option<String>,
+    /// What every topic name begins with
+    #[arg(long, global = true, value_name = "PREFIX", help_heading = "Deployment")]
+    pub topics_prefix: Option<String>,
+    /// A librdkafka property, for TLS and SASL; may be given several times
+    #[arg(long = "property", global = true, value_name = "NAME=VALUE", help_heading = "Deployment")]
+    pub properties: Vec<String>,
+    /// The file with this connector's own secret, in hexadecimal digits
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Deployment")]
+    pub connector_secret_file: Option<PathBuf>,
+    /// The file with the key that all connectors share
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Deployment")]
+    pub correlation_key_file: Option<PathBuf>,
+    /// The file with the key of watch keys
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Deployment")]
+    pub watch_key_file: Option<PathBuf>,
+    /// Serve /metrics, /healthz and /readyz here
+    #[arg(long, global = true, value_name = "ADDRESS", help_heading = "Telemetry")]
+    pub metrics_addr: Option<SocketAddr>,
+    /// Send OpenTelemetry traces here, as `http://host:4318`
+    #[arg(long, global = true, value_name = "URL", help_heading = "Telemetry")]
+    pub otlp_endpoint: Option<String>,
+    /// auto (text on a terminal, JSON otherwise), text or json
+    #[arg(long, global = true, value_name = "FORMAT", help_heading = "Telemetry")]
+    pub log_format: Option<String>,
+    /// error, warn, info, debug or trace, or a filter such as `info,barid_router=debug`
+    #[arg(long, global = true, value_name = "LEVEL", help_heading = "Telemetry")]
+    pub log_level: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Everything in one process, nothing installed: exports in, views out
+    #[command(after_help = "\
+Examples:
+  barid demo
+  barid demo --json
+  barid demo --data my-agencies/        one folder for each agency, with connector.toml and catalogue.toml")]
+    Demo(DemoArguments),
+    /// Read an agency's exports and publish what changed
+    #[command(after_help = "\
+Examples:
+  barid connect --suggest export.csv > connector.toml
+  barid connect --config connector.toml --dry-run
+  barid connect --config connector.toml --once
+  barid connect --config connector.toml")]
+    Connect(ConnectArguments),
+    /// Give every agency its view of every event
+    #[command(after_help = "\
+Examples:
+  barid router --name router-1
+  barid router --name router-2 --slots 2")]
+    Router(RouterArguments),
+    /// Plan and create the topics
+    #[command(subcommand)]
+    Topics(TopicsCommand),
+    /// Check and register the schemas
+    #[command(subcommand)]
+    Schemas(SchemasCommand),
+    /// Check, show, apply and try the policy
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// The parcels and persons that a subscriber wants to hear about
+    #[command(subcommand)]
+    Watch(WatchCommand),
+    /// Rows that could not become events
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
+    /// Look into an agency's inbox
+    #[command(subcommand)]
+    Inbox(InboxCommand),
+    /// The timeline of a matter across agencies
+    #[command(after_help = "\
+Examples:
+  barid trace 60014317002915                  a tracking code
+  barid trace 99-1401-0101                    an agency's case number
+  barid trace 0b7c9f0e-…                      a corr_id or an event id")]
+    Trace(TraceArguments),
+    /// Which rule let an event through to a subscriber, or stopped it
+    #[command(after_help = "\
+Examples:
+  barid explain 0b7c9f0e-… --subscriber tourism_heritage")]
+    Explain(ExplainArguments),
+    /// What settings are in force, and where each comes from
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a completion script for a shell
+    #[command(after_help = "\
+Example:
+  barid completions bash > /etc/bash_completion.d/barid")]
+    Completions {
+        /// bash, zsh, fish, elvish or powershell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArguments {
+    /// Read the exports and configurations of this folder instead of the built-in ones
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConnectArguments {
+    /// The connector's configuration
+    #[arg(long, value_name = "FILE", required_unless_present = "suggest")]
+    pub config: Option<PathBuf>,
+    /// The agency's catalogue [default: `catalogue.toml` beside the configuration, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub catalogue: Option<PathBuf>,
+    /// Read what is there, then stop
+    #[arg(long)]
+    pub once: bool,
+    /// Touch no Kafka: print each event as one JSON line, and each quarantined row with its reason
+    #[arg(long, conflicts_with = "once")]
+    pub dry_run: bool,
+    /// Publish transitions that the state machine does not allow, flagged `illegal`
+    #[arg(long)]
+    pub lenient: bool,
+    /// Print a first configuration for an unknown export
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["config", "once", "dry_run", "lenient"])]
+    pub suggest: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RouterArguments {
+    /// The router's name: each running router has one of its own
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// How many slots, each a thread with a consumer and its producers
+    #[arg(long, value_name = "N")]
+    pub slots: Option<u16>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TopicsCommand {
+    /// Print every topic with its settings and its access rules
+    Plan {
+        #[command(flatten)]
+        agencies: AgencyArguments,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Create what is missing; say what differs
+    #[command(after_help = "\
+Partition counts of a live topic never change: a topic with another count is named and left alone.")]
+    Apply {
+        #[command(flatten)]
+        agencies: AgencyArguments,
+        /// Also change settings that differ
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// Catalogues of agencies beyond the built-in ones.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct AgencyArguments {
+    /// A further agency's catalogue file; may be given several times
+    #[arg(long = "catalogue", value_name = "FILE")]
+    pub catalogues: Vec<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SchemasCommand {
+    /// Compare the schemas with every released version and with the stricter rules of the bus
+    Check,
+    /// Register every schema
+    Register,
+}
+
+/// Which policy files.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct PolicyFilesArguments {
+    /// The folder with permits/*.toml, subscriptions/*.toml and catalogue/*.toml [default: the built-in policy]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Read the policy files and say everything that is wrong with them; needs no Kafka
+    Check {
+        #[command(flatten)]
+        files: PolicyFilesArguments,
+    },
+    /// Print the permits, one a line
+    Show {
+        #[command(flatten)]
+        files: PolicyFilesArguments,
+        /// Only permits of this publisher
+        #[arg(long)]
+        publisher: Option<String>,
+        /// Only permits for this subscriber
+        #[arg(long)]
+        subscriber: Option<String>,
+        /// Show the version that is in force on the bus, not files
+        #[arg(long, conflicts_with = "dir")]
+        in_force: bool,
+    },
+    /// Make the files the next version of the policy
+    Apply {
+        #[command(flatten)]
+        files: PolicyFilesArguments,
+        /// Who applies it, for the record
+        #[arg(long, value_name = "NAME", default_value = "operator")]
+        by: String,
+        /// Print the difference and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Run the files over past events: who would get more, who would get less
+    Try {
+        #[command(flatten)]
+        files: PolicyFilesArguments,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WatchCommand {
+    /// Register a parcel or a person under a handle of the subscriber's own
+    #[command(after_help = "\
+Examples:
+  barid watch add --subscriber bank_facilities --handle loan-17 --person 9901001171
+  barid watch add --subscriber bank_facilities --handle loan-18 --plate '12/345 بخش 4 کجور'
+  barid watch add --file watch.json")]
+    Add(WatchAddArguments),
+    /// List registered keys: hashes and handles, never what they were made from
+    List {
+        /// Only keys of this subscriber
+        #[arg(long)]
+        subscriber: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove every key under a handle
+    Remove {
+        #[arg(long)]
+        subscriber: String,
+        #[arg(long)]
+        handle: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchAddArguments {
+    #[arg(long, required_unless_present = "file")]
+    pub subscriber: Option<String>,
+    /// The subscriber's own name for the matter
+    #[arg(long, required_unless_present = "file")]
+    pub handle: Option<String>,
+    /// A national id or a legal id
+    #[arg(long, value_name = "NUMBER")]
+    pub person: Option<String>,
+    /// A registry plate with section and district
+    #[arg(long, value_name = "PLATE", conflicts_with = "person")]
+    pub plate: Option<String>,
+    /// Many at once: `{"subscriber": [{"handle": "…", "person": "…"}, {"handle": "…", "plate": "…"}]}`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["subscriber", "handle", "person", "plate"])]
+    pub file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum QuarantineCommand {
+    /// One line for each row: place, reason, since when
+    List {
+        agency: String,
+        /// Print a table for a spreadsheet
+        #[arg(long, conflicts_with = "json")]
+        csv: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// The rows of one case with their columns and what to do, in Persian and English
+    Show {
+        agency: String,
+        /// The case, or a row's identity, as `list` prints them
+        key: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum InboxCommand {
+    /// Print the records of an agency's inbox
+    #[command(after_help = "\
+Examples:
+  barid inbox tail tourism_heritage
+  barid inbox tail bank_facilities --from-beginning --no-follow --json")]
+    Tail {
+        agency: String,
+        /// Print JSON lines with the Avro field names
+        #[arg(long)]
+        json: bool,
+        /// Begin with the oldest record
+        #[arg(long)]
+        from_beginning: bool,
+        /// Stop at the newest record
+        #[arg(long)]
+        no_follow: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TraceArguments {
+    /// A corr_id, a tracking code, a case number or an event id
+    pub key: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// The event's id
+    pub event: uuid::Uuid,
+    #[arg(long)]
+    pub subscriber: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print every setting with its value and where it comes from; secrets are never printed
+    Show,
+}

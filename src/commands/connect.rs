@@ -1,0 +1,116 @@
+//! `barid connect`.
+
+use std::path::{Path, PathBuf};
+
+use barid_connector::{
+    Connector, ConnectorConfig, ConnectorSettings, DryRunLine, FileFault, FileReport, Keys, catalogue_beside, dry_run,
+    load_config, suggest,
+};
+use barid_event::Secret;
+use barid_schemas::Catalogue;
+
+use super::Outcome;
+use crate::arguments::{ConnectArguments, GlobalArguments};
+use crate::deployment::{Deployment, read_text, stop_on_signals};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::{builtin, show};
+
+pub(crate) fn run(arguments: &ConnectArguments, global: &GlobalArguments) -> Outcome {
+    if let Some(export) = &arguments.suggest {
+        show::line(suggest(export)?.trim_end())?;
+        return Ok(Exit::Done);
+    }
+    let path = arguments.config.as_ref().ok_or_else(|| Failure::failed("no configuration was named"))?;
+    let mut config = read_config(path, arguments.catalogue.as_ref())?;
+    config.lenient |= arguments.lenient;
+    if arguments.dry_run { print_dry_run(&config, global) } else { connect(config, arguments.once, global) }
+}
+
+/// Reads a connector's configuration with the catalogue that belongs to it.
+pub(crate) fn read_config(path: &Path, catalogue: Option<&PathBuf>) -> Result<ConnectorConfig, Failure> {
+    let beside = catalogue_beside(path);
+    let file = catalogue.or_else(|| Some(&beside).filter(|file| file.is_file()));
+    let catalogue = catalogue_with(file.map(PathBuf::as_path))?;
+    Ok(load_config(&read_text(path)?, path, &catalogue)?)
+}
+
+/// The built-in catalogue; an agency that comes with its own file replaces the built-in one of the same agency.
+fn catalogue_with(file: Option<&Path>) -> Result<Catalogue, Failure> {
+    let Some(file) = file else { return Ok(builtin::catalogue()?) };
+    let text = read_text(file)?;
+    let mut catalogue = Catalogue::shared();
+    for agency in builtin::AGENCIES.iter().filter(|agency| agency.catalogue != text) {
+        catalogue.add(&format!("{}/catalogue.toml", agency.code), agency.catalogue)?;
+    }
+    catalogue.add(&file.display().to_string(), &text)?;
+    Ok(catalogue)
+}
+
+fn print_dry_run(config: &ConnectorConfig, global: &GlobalArguments) -> Outcome {
+    let keys = dry_run_keys(global)?;
+    let run = dry_run(config, &keys, show::now())?;
+    for line in &run.lines {
+        let (DryRunLine::Event(json) | DryRunLine::Quarantined(json)) = line;
+        show::line(json)?;
+    }
+    say_faults(&run.faults);
+    say_files(&run.files);
+    show::say("nothing was published; to publish: barid connect --config FILE");
+    let clean = run.faults.is_empty() && run.files.iter().all(|file| file.quarantined == 0);
+    Ok(if clean { Exit::Done } else { Exit::Found })
+}
+
+/// The deployment's keys or, where it has none yet, keys that are good for nothing else.
+fn dry_run_keys(global: &GlobalArguments) -> Result<Keys, Failure> {
+    let deployment = Deployment::load(global, None)?;
+    if deployment.resolved.connector_secret().is_ok() {
+        return deployment.keys();
+    }
+    show::say("no secret is set, so the ids below are not those that will be published");
+    let stand_in =
+        || Secret::from_bytes(b"dry run, no secret".to_vec()).map_err(|error| Failure::failed(error.to_string()));
+    Ok(Keys { connector: stand_in()?, correlation: stand_in()?, watch: stand_in()? })
+}
+
+fn connect(config: ConnectorConfig, once: bool, global: &GlobalArguments) -> Outcome {
+    let deployment = Deployment::load(global, None)?;
+    let stop = stop_on_signals()?;
+    let connector = deployment.resolved.connector()?;
+    let settings = ConnectorSettings {
+        cluster: deployment.cluster(&format!("barid-connector-{}", config.agency))?,
+        registry: deployment.registry()?,
+        topics: deployment.topics()?,
+        deployment: deployment.name()?,
+        keys: deployment.keys()?,
+        once,
+        poll_interval: connector.scan_interval,
+        process: format!("connector/{}", config.agency),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let telemetry = deployment.telemetry("connector")?;
+    let connector = Connector::new(config, settings, telemetry.metrics.clone(), telemetry.readiness.clone());
+    let report = connector.run(&stop)?;
+    say_faults(&report.faults);
+    say_files(&report.files);
+    let clean = report.faults.is_empty() && report.files.iter().all(|file| file.quarantined == 0);
+    Ok(if clean { Exit::Done } else { Exit::Found })
+}
+
+fn say_files(files: &[FileReport]) {
+    for file in files {
+        show::say(format!(
+            "{}: {} rows, {} published, {} unchanged, {} quarantined, {} waiting",
+            file.file, file.rows, file.published, file.unchanged, file.quarantined, file.waiting
+        ));
+    }
+    if let Some(file) = files.iter().find(|file| file.quarantined > 0) {
+        show::say(format!("to see what is in quarantine: barid quarantine list {}", file.agency));
+    }
+}
+
+fn say_faults(faults: &[FileFault]) {
+    for fault in faults.iter().flat_map(|fault| &fault.faults) {
+        show::say(format!("{}: {fault}", show::styled(show::BAD, "file not read")));
+    }
+}
