@@ -17,7 +17,11 @@
 pub mod apicurio;
 pub mod barid;
 pub mod cache;
+#[cfg(test)]
+mod fixture;
 pub mod kafka;
+pub mod leak;
+pub mod oracle;
 pub mod ports;
 pub mod records;
 pub mod schema_registry;
@@ -27,6 +31,8 @@ pub mod wait;
 pub use apicurio::Apicurio;
 pub use barid::{Barid, Finished, Running};
 pub use kafka::{Kafka, shared_kafka, unique_prefix};
+pub use leak::leaks;
+pub use oracle::Oracle;
 pub use records::{RawRecord, read_topic};
 pub use schema_registry::SchemaRegistry;
 pub use wait::{wait_for, wait_until};

@@ -1,5 +1,6 @@
 //! Topics as they are: records with their headers, read without any code of the bus.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -91,11 +92,11 @@ pub fn read_topic(bootstrap_servers: &str, topic: &str) -> Result<Vec<RawRecord>
     Ok(records)
 }
 
-/// The names of all topics that begin with `prefix`.
-pub fn topics(bootstrap_servers: &str, prefix: &str) -> Result<Vec<String>> {
+/// All topics whose names begin with `prefix`, with the number of their partitions.
+pub fn topics(bootstrap_servers: &str, prefix: &str) -> Result<BTreeMap<String, i32>> {
     let metadata = consumer(bootstrap_servers)?.fetch_metadata(None, ANSWER_WITHIN)?;
-    let names = metadata.topics().iter().map(|topic| topic.name().to_owned());
-    Ok(names.filter(|name| name.starts_with(prefix)).collect())
+    let topics = metadata.topics().iter().filter(|topic| topic.name().starts_with(prefix));
+    topics.map(|topic| Ok((topic.name().to_owned(), i32::try_from(topic.partitions().len())?))).collect()
 }
 
 /// Whether a broker answers at once.
