@@ -34,7 +34,7 @@ use sha2::{Digest, Sha256};
 use encoding::{Decoded, Evidence};
 use fault::Words;
 
-pub use fault::{SourceFault, SourceReason};
+pub use fault::{Fault, SourceFault, SourceReason};
 pub use format::{Encoding, FileFormat, Kind, Separator};
 pub use settled::{Observation, settled};
 

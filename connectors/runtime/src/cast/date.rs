@@ -423,7 +423,7 @@ fn impossible(text: &str, calendar: Calendar, year: i32, month: i32) -> CastFaul
             let longest = (29..=31).rev().find(|day| jalali(year, month as u8, *day).is_some()).unwrap_or(29);
             (
                 format!("`{text}` is impossible: {month_en} {year} has {longest} days"),
-                format!("تاریخ «{text}» ناممکن است: {month_fa} {year} {longest} روز دارد"),
+                format!("تاریخ «{text}» ناممکن است: {month_fa} سال {year} فقط {longest} روز دارد"),
             )
         }
         None => (

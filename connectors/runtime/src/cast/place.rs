@@ -119,17 +119,14 @@ pub(super) fn plate(text: &str) -> Result<Value, CastFault> {
         tokens = rest;
     }
     // A further number or slash means that something was read wrong, such as a plate of three levels.
-    if tokens.iter().any(|token| *token == "/") || tokens.first().is_some_and(|token| is_number(token)) {
+    if tokens.contains(&"/") || tokens.first().is_some_and(|token| is_number(token)) {
         return Err(refuse());
     }
     let district = (!tokens.is_empty()).then(|| tokens.join(" "));
     let bare = |digits: &str| Some(digits.trim_start_matches('0').to_owned()).filter(|digits| !digits.is_empty());
     let main = bare(main).ok_or_else(refuse)?;
-    let sub = match sub {
-        // Sub 0 is how some systems write the main plate itself.
-        Some(sub) => Some(bare(sub).unwrap_or_else(|| "0".to_owned())),
-        None => None,
-    };
+    // Sub 0 is how some systems write the main plate itself.
+    let sub = sub.map(|sub| bare(sub).unwrap_or_else(|| "0".to_owned()));
     Ok(Value::Plate(Plate { main, sub, section, district }))
 }
 

@@ -1,10 +1,17 @@
 //! What can be wrong with a file or with one row of it.
 
 use std::fmt;
+use std::ops::Deref;
 
-/// A fault of a file or of one row, for the office that owns the file.
+/// A fault of a file or of one row, for the office that owns the file. Its parts are those of [`Fault`].
+///
+/// Boxed, because it is far larger than what a sound row returns.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceFault {
+pub struct SourceFault(Box<Fault>);
+
+/// The parts of a [`SourceFault`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
     pub reason: SourceReason,
     /// The file's name without its folder.
     pub file: String,
@@ -21,12 +28,20 @@ pub struct SourceFault {
     pub cells: Vec<String>,
 }
 
+impl Deref for SourceFault {
+    type Target = Fault;
+
+    fn deref(&self) -> &Fault {
+        &self.0
+    }
+}
+
 /// Message and cure of a fault, each in English and in Persian.
 pub(super) struct Words<'w>(pub &'w str, pub &'w str, pub &'w str, pub &'w str);
 
 impl SourceFault {
     pub(super) fn new(file: &str, reason: SourceReason, words: Words<'_>) -> Self {
-        Self {
+        Self(Box::new(Fault {
             reason,
             file: file.to_owned(),
             row: None,
@@ -37,24 +52,28 @@ impl SourceFault {
             cure_en: words.2.to_owned(),
             cure_fa: words.3.to_owned(),
             cells: Vec::new(),
-        }
+        }))
     }
 
-    pub(super) fn at_row(self, row: u64) -> Self {
+    pub(super) fn at_row(mut self, row: u64) -> Self {
         // Row 0 is the header: a place of the file, not of a data row.
-        Self { row: (row > 0).then_some(row), ..self }
+        self.0.row = (row > 0).then_some(row);
+        self
     }
 
-    pub(super) fn at_column(self, column: &str) -> Self {
-        Self { column: Some(column.to_owned()), ..self }
+    pub(super) fn at_column(mut self, column: &str) -> Self {
+        self.0.column = Some(column.to_owned());
+        self
     }
 
-    pub(super) fn at_byte(self, byte: u64) -> Self {
-        Self { byte: Some(byte), ..self }
+    pub(super) fn at_byte(mut self, byte: u64) -> Self {
+        self.0.byte = Some(byte);
+        self
     }
 
-    pub(super) fn with_cells(self, cells: Vec<String>) -> Self {
-        Self { cells, ..self }
+    pub(super) fn with_cells(mut self, cells: Vec<String>) -> Self {
+        self.0.cells = cells;
+        self
     }
 
     /// The operating system does not give the file.
@@ -101,7 +120,7 @@ impl SourceFault {
 impl SourceFault {
     /// Whether only this row is at fault and the rows after it can be read.
     #[must_use]
-    pub const fn is_of_one_row(&self) -> bool {
+    pub fn is_of_one_row(&self) -> bool {
         self.reason.is_of_one_row()
     }
 }

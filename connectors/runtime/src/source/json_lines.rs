@@ -20,7 +20,15 @@ const MAX_COLUMNS: usize = 2000;
 /// No row is this long; a file without line breaks must not fill the memory.
 const MAX_LINE_BYTES: u64 = 16 * 1024 * 1024;
 
-/// The lines of a text that hold something, with the information whether a line break ended them.
+/// One line that holds something.
+struct Line<'l> {
+    row: u64,
+    json: &'l [u8],
+    /// Whether a line break ended it.
+    ended: bool,
+}
+
+/// The lines of a text that hold something.
 struct Lines {
     text: BufReader<Decoded>,
     line: Vec<u8>,
@@ -32,7 +40,7 @@ impl Lines {
         Self { text: BufReader::new(text), line: Vec::new(), row: 0 }
     }
 
-    fn next(&mut self, file: &str) -> Result<Option<(u64, &[u8], bool)>, SourceFault> {
+    fn next(&mut self, file: &str) -> Result<Option<Line<'_>>, SourceFault> {
         loop {
             self.line.clear();
             let read = (&mut self.text).take(MAX_LINE_BYTES).read_until(b'\n', &mut self.line);
@@ -45,7 +53,8 @@ impl Lines {
             }
             if !self.line.trim_ascii().is_empty() {
                 self.row += 1;
-                return Ok(Some((self.row, self.line.trim_ascii(), self.line.ends_with(b"\n"))));
+                let ended = self.line.ends_with(b"\n");
+                return Ok(Some(Line { row: self.row, json: self.line.trim_ascii(), ended }));
             }
         }
     }
@@ -70,8 +79,8 @@ pub(super) fn columns(file: &str, text: Decoded) -> Result<Vec<String>, SourceFa
     let mut known = BTreeSet::new();
     let mut columns = Vec::new();
     let mut sound = 0_u64;
-    while let Some((row, line, ended)) = lines.next(file)? {
-        match flatten(line) {
+    while let Some(Line { row, json, ended }) = lines.next(file)? {
+        match flatten(json) {
             Some(cells) => {
                 sound += 1;
                 for (pointer, _) in cells {
@@ -116,12 +125,12 @@ impl Rows {
 
     pub(super) fn next(&mut self, file: &str, header: &[String]) -> Option<Result<Row, SourceFault>> {
         loop {
-            let (row, line) = match self.lines.next(file) {
-                Ok(Some((row, line, _))) => (row, line),
+            let Line { row, json, .. } = match self.lines.next(file) {
+                Ok(Some(line)) => line,
                 Ok(None) => return None,
                 Err(fault) => return Some(Err(fault)),
             };
-            let Some(flat) = flatten(line) else { return Some(Err(broken(file, row, line))) };
+            let Some(flat) = flatten(json) else { return Some(Err(broken(file, row, json))) };
             let mut cells = vec![String::new(); header.len()];
             for (pointer, value) in flat {
                 if let Some(index) = header.iter().position(|column| *column == pointer) {

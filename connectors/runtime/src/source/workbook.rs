@@ -4,10 +4,9 @@
 //! number prints in scientific notation, which every cast refuses. A date prints as [`EXCEL_DATE`] and its ISO form, a
 //! percentage with its `%`. The sheet is held in memory; that is how the format works.
 
-use std::collections::HashSet;
 use std::io::Cursor;
 
-use calamine::{Data, ExcelDateTime, Reader, SheetType, SheetVisible, Sheets};
+use calamine::{Data, ExcelDateTime, Reader, SheetType, SheetVisible, Sheets, StyleRange};
 
 use super::fault::{SourceFault, SourceReason, Words};
 use super::header::{fit, header};
@@ -58,18 +57,19 @@ fn parse(file: &str, bytes: Vec<u8>, pinned: Option<&str>) -> Result<(String, Ve
         None => first_sheet(file, &mut workbook)?,
     };
     let range = workbook.worksheet_range(&name).map_err(|error| refused(file, &error))?;
-    let percentages = percentages(&mut workbook, &name);
+    // Styles of the old formats cannot be read; a fraction in a column of percentages is then refused by its cast.
+    let styles = workbook.worksheet_style(&name).unwrap_or_else(|_| StyleRange::empty());
     let (top, left) = range.start().unwrap_or_default();
     let mut rows = range
         .rows()
-        .zip(u64::from(top)..)
+        .zip(top..)
         .map(|(cells, row)| {
             let cells = cells
                 .iter()
                 .zip(left..)
-                .map(|(cell, column)| text(cell, percentages.contains(&(row, column))))
+                .map(|(cell, column)| text(cell, || is_percentage(&styles, row, column)))
                 .collect::<Vec<_>>();
-            (row, cells)
+            (u64::from(row), cells)
         })
         .filter(|(_, cells)| cells.iter().any(|cell| !cell.trim().is_empty()));
     let Some((header_row, header_cells)) = rows.next() else { return Err(SourceFault::empty(file)) };
@@ -106,26 +106,22 @@ fn first_sheet(file: &str, workbook: &mut Sheets<Cursor<Vec<u8>>>) -> Result<Str
     Err(SourceFault::empty(file))
 }
 
-/// The cells whose number is shown as a percentage: the file holds 0.6 where the user sees 60%.
-fn percentages(workbook: &mut Sheets<Cursor<Vec<u8>>>, name: &str) -> HashSet<(u64, u32)> {
-    // Styles of the old formats cannot be read; a fraction in a column of percentages is then refused by its cast.
-    let Ok(styles) = workbook.worksheet_style(name) else { return HashSet::new() };
-    let (top, left) = styles.start().unwrap_or_default();
-    styles
-        .cells()
-        .filter(|(.., style)| style.number_format.as_ref().is_some_and(|format| format.format_code.contains('%')))
-        .map(|(row, column, _)| (u64::from(top) + row as u64, left + column as u32))
-        .collect()
+/// Whether the number of a cell is shown as a percentage: the file holds 0.6 where the user sees 60%.
+fn is_percentage(styles: &StyleRange, row: u32, column: u32) -> bool {
+    let style = styles.get((row, column));
+    style.and_then(|style| style.number_format.as_ref()).is_some_and(|format| format.format_code.contains('%'))
 }
 
-fn text(cell: &Data, is_percentage: bool) -> String {
+fn text(cell: &Data, is_percentage: impl Fn() -> bool) -> String {
+    let shown = |float: f64| match float * 100.0 {
+        hundredfold if hundredfold.abs() < EXACT_BELOW && is_percentage() => format!("{}%", number(hundredfold)),
+        _ => number(float),
+    };
     match cell {
         Data::Empty => String::new(),
         Data::String(text) => text.clone(),
-        Data::Int(number) if is_percentage => format!("{}%", number.saturating_mul(100)),
-        Data::Int(number) => self::number(*number as f64),
-        Data::Float(float) if is_percentage => format!("{}%", self::number(float * 100.0)),
-        Data::Float(float) => number(*float),
+        Data::Int(integer) => shown(*integer as f64),
+        Data::Float(float) => shown(*float),
         Data::Bool(flag) => flag.to_string(),
         Data::DateTime(date) => date_text(date),
         Data::DateTimeIso(iso) => {
