@@ -30,6 +30,8 @@ pub mod filter;
 pub mod index;
 mod load;
 mod permit;
+#[cfg(test)]
+mod sample;
 mod selector;
 mod simplify;
 mod subscription;

@@ -19,7 +19,8 @@ use crate::subscription::Subscription;
 /// One file of a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyFile {
-    /// Below the policy folder, with `/`: `catalogue/*.toml`, `permits/<publisher>.toml` or `subscriptions/*.toml`.
+    /// Below the policy folder, with `/`: `catalogue/*.toml`, `permits/<publisher>.toml` or `subscriptions/*.toml`. A
+    /// `README.md` is for people and is not read.
     pub path: String,
     pub text: String,
 }
@@ -78,7 +79,9 @@ impl<'f> Sorted<'f> {
                 let name = file.path.strip_prefix(folder)?.strip_suffix(".toml")?;
                 (!name.is_empty() && !name.contains('/')).then_some(name)
             };
-            if !seen.insert(&file.path) {
+            if file.path == "README.md" {
+                // For people.
+            } else if !seen.insert(&file.path) {
                 mistakes.add(Place::file(&file.path), "the file is given twice");
             } else if name("catalogue/").is_some() {
                 sorted.catalogue.push(file);

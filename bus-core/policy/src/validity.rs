@@ -61,3 +61,6 @@ pub(crate) fn to_civil(date: Date) -> Option<civil::Date> {
 pub(crate) fn iso(date: Date) -> String {
     to_civil(date).map_or_else(|| format!("day {}", date.0), |day| day.to_string())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Which subscriber watches which parcel or person, under which handle of its own.
 //!
 //! Made for a million keys in one process: rows lie in one vector, handles in one text, and a hash table of row numbers
-//! finds the rows of a key. About 70 bytes a key with a handle of 20 bytes, instead of the 150 of a map of strings.
+//! finds the rows of a key. A test holds a million keys with handles of 21 bytes below 100 bytes each.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -19,7 +19,7 @@ pub enum WatchError {
     BadRecordKey,
     #[error(transparent)]
     BadWatchKey(#[from] WatchKeyError),
-    #[error("a watch record without a subscriber")]
+    #[error("a watch record names its subscriber, without a slash")]
     NoSubscriber,
     #[error("a handle has 1 to 256 bytes and no control characters")]
     BadHandle,
@@ -111,7 +111,7 @@ impl WatchTable {
     /// If the entry is malformed or the table is full; the table is unchanged then.
     pub fn apply(&mut self, entry: &WatchEntry) -> Result<(), WatchError> {
         let key = key_of(entry)?;
-        if entry.subscriber.is_empty() {
+        if entry.subscriber.is_empty() || entry.subscriber.contains('/') {
             return Err(WatchError::NoSubscriber);
         }
         let handle = entry.handle.as_str();
@@ -222,3 +222,6 @@ impl WatchTable {
         self.unused_handle_bytes = 0;
     }
 }
+
+#[cfg(test)]
+mod tests;

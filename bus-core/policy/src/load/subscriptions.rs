@@ -253,16 +253,25 @@ fn what_is_seen(filter: &Filter, seen: &BTreeSet<Static>) -> String {
     let (test, values): (_, BTreeSet<&str>) = match (about(Attribute::Type), about(Attribute::Source)) {
         (Some(test), _) => (test, seen.iter().map(|known| known.r#type.as_str()).collect()),
         (None, Some(test)) => (test, seen.iter().map(|known| known.source.as_str()).collect()),
+        (None, None) if tests.iter().all(|test| seen.iter().any(|known| is_possible_alone(test, known))) => {
+            return "its parts contradict each other: write `any`, or another `[[subscription]]`".to_owned();
+        }
         (None, None) => {
             return "`id` and `subject` are UUIDs in lower case, `time` is like `2022-10-04T00:00:00Z`, in UTC"
                 .to_owned();
         }
     };
-    if let Some(near) = nearest(&test.text, values.iter().copied()) {
+    if test.attribute == Attribute::Type
+        && let Some(near) = nearest(&test.text, values.iter().copied())
+    {
         return format!("did you mean `{near}`?");
     }
     let more = if values.len() > MOST { ", ..." } else { "" };
     format!("its copies have the {} {}{more}", test.attribute, in_quotes(values.into_iter().take(MOST)))
+}
+
+fn is_possible_alone(test: &Test, known: &Static) -> bool {
+    !can_never_pass(&[Filter::Test(test.clone())], known)
 }
 
 fn collect_tests<'f>(filter: &'f Filter, tests: &mut Vec<&'f Test>) {
