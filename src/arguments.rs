@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Args)]
 pub(crate) struct GlobalArguments {
     /// The settings of the deployment [default: `barid.toml` in this folder, if it is there]
-    #[arg(long, global = true, value_name = "FILE", env = "BARID_SETTINGS")]
+    #[arg(long, global = true, value_name = "FILE", env = "BARID_CONFIG")]
     pub settings: Option<PathBuf>,
     /// The name of the deployment
     #[arg(long, global = true, value_name = "NAME", help_heading = "Deployment")]
@@ -376,4 +376,6 @@ pub(crate) struct ExplainArguments {
 pub(crate) enum ConfigCommand {
     /// Print every setting with its value and where it comes from; secrets are never printed
     Show,
+    /// Print the reference page of all settings, in Markdown
+    Reference,
 }

@@ -52,7 +52,7 @@ fn dispatch(arguments: Arguments) -> Outcome {
         Command::Inbox(inbox) => inbox::run(&inbox, &deployment()?),
         Command::Trace(trace) => trace::run(&trace, &deployment()?),
         Command::Explain(explain) => explain::run(&explain, &deployment()?),
-        Command::Config(_) => config::run(&deployment()?),
+        Command::Config(config) => config::run(&config, global),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "barid", &mut std::io::stdout());
             Ok(Exit::Done)

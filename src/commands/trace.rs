@@ -1,5 +1,7 @@
 //! `barid trace`.
 
+use barid_connector::cast::{Cast, CastOptions, Value};
+use barid_connector::text;
 use barid_kafka::StopSignal;
 use barid_ledger::read_rules;
 use barid_schemas::Catalogue;
@@ -14,7 +16,7 @@ use crate::{builtin, show};
 
 pub(crate) fn run(arguments: &TraceArguments, deployment: &Deployment) -> Outcome {
     let reader = deployment.reader(&StopSignal::new())?;
-    let timeline = reader.matter(&arguments.key)?;
+    let timeline = reader.matter(&as_written_by_connectors(&arguments.key))?;
     if arguments.json {
         show::line(json!(timeline))?;
         return Ok(if timeline.events.is_empty() { Exit::Found } else { Exit::Done });
@@ -35,4 +37,13 @@ pub(crate) fn run(arguments: &TraceArguments, deployment: &Deployment) -> Outcom
     show::timeline::print(&timeline, catalogue, why.as_ref())?;
     show::say(format!("{} events of {} cases", timeline.events.len(), timeline.corr_ids.len()));
     Ok(Exit::Done)
+}
+
+/// The key as it stands in an event: a clerk types Persian digits, and a tracking code with its dashes.
+fn as_written_by_connectors(key: &str) -> String {
+    let text = text::ascii_digits(&text::clean(key));
+    match Cast::TrackingCode.apply(&text, &CastOptions::default()) {
+        Ok(Some(Value::TrackingCode(code))) => code,
+        _ => text,
+    }
 }
