@@ -37,8 +37,11 @@ pub struct Decision<'i> {
 #[derive(Debug, Clone)]
 pub struct Index {
     policy: Arc<Policy>,
-    publishers: HashMap<Box<str>, HashMap<Box<str>, HashMap<Box<str>, Cell>>>,
+    publishers: ByName<ByName<ByName<Cell>>>,
 }
+
+/// Nested, so that a cell is found with borrowed text and nothing is allocated to look it up.
+type ByName<T> = HashMap<Box<str>, T>;
 
 /// The permits of one publisher, service and status.
 #[derive(Debug, Clone, Default)]
@@ -46,12 +49,12 @@ struct Cell {
     slots: Vec<Slot>,
     /// Numbers of slots, in the order of the policy.
     of_any_county: Vec<u32>,
-    by_county: HashMap<Box<str>, Vec<u32>>,
+    by_county: ByName<Vec<u32>>,
     /// All that stand in `by_county`, for an event without a county.
     of_some_county: Vec<u32>,
-    by_addressee: HashMap<Box<str>, u32>,
-    by_parcel_watcher: HashMap<Box<str>, u32>,
-    by_person_watcher: HashMap<Box<str>, u32>,
+    by_addressee: ByName<u32>,
+    by_parcel_watcher: ByName<u32>,
+    by_person_watcher: ByName<u32>,
 }
 
 #[derive(Debug, Clone)]
@@ -73,7 +76,7 @@ impl Index {
         for subscription in &policy.subscriptions {
             subscriptions.entry(&subscription.subscriber).or_default().push(subscription);
         }
-        let mut publishers: HashMap<Box<str>, HashMap<Box<str>, HashMap<Box<str>, Cell>>> = HashMap::new();
+        let mut publishers: ByName<ByName<ByName<Cell>>> = HashMap::new();
         for (number, permit) in policy.permits.iter().enumerate() {
             let own = subscriptions.get(permit.subscriber.as_str()).map_or(&[][..], Vec::as_slice);
             let known = Static::of(permit, &policy.catalogue);
@@ -98,7 +101,7 @@ impl Index {
     }
 
     /// Fills `out`, which is emptied first, with one decision for each subscriber that gets a copy, in the same order every
-    /// time. Allocates nothing but the room in `out` and the lists of handles.
+    /// time. Allocates nothing but the room in `out`, the lists of handles and, for a filter on `time`, its text.
     pub fn decide<'i>(&'i self, watch: &'i WatchTable, facts: &EventFacts<'_>, out: &mut Vec<Decision<'i>>) {
         out.clear();
         let Some(cell) = self.cell(facts) else { return };

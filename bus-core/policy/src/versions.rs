@@ -88,3 +88,6 @@ pub fn version_records(version: &PolicyVersion) -> Vec<PolicyRecord> {
 fn sha256(text: &str) -> String {
     hex::encode(Sha256::digest(text.as_bytes()))
 }
+
+#[cfg(test)]
+mod tests;
