@@ -55,11 +55,13 @@ pub(crate) type Read<T> = Result<T, Box<Fault>>;
 pub(crate) struct Cursor<'d> {
     datum: &'d [u8],
     at: usize,
+    /// How many items without a byte the lists so far have stated.
+    stated: u64,
 }
 
 impl<'d> Cursor<'d> {
     pub(crate) fn new(datum: &'d [u8]) -> Self {
-        Self { datum, at: 0 }
+        Self { datum, at: 0, stated: 0 }
     }
 
     pub(crate) fn at(&self) -> usize {
@@ -194,16 +196,18 @@ impl<'d> Cursor<'d> {
             }
             let end = if count < 0 { Some(self.block_end()?) } else { None };
             let count = count.unsigned_abs();
-            // Items that take no byte cannot be counted by what is left; as many as the datum has bytes are believed,
-            // so that no reader is made to build a list out of nothing.
+            // Items that take no byte cannot be counted by what is left. As many as the datum has bytes are believed, in all
+            // its lists together, so that no reader is made to build long lists out of nothing.
             let possible = match u64::from(least) {
-                0 => self.datum.len() as u64,
+                0 => self.datum.len() as u64 - self.stated,
                 least => self.left() as u64 / least,
             };
             if count > possible {
                 return Fault::at(start, WalkFault::BlockTooLong);
             }
-            if least > 0 {
+            if least == 0 {
+                self.stated += count;
+            } else {
                 for _ in 0..count {
                     item(self).map_err(|fault| fault.within_item(index))?;
                     index += 1;

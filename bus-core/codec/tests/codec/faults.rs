@@ -42,6 +42,18 @@ fn array(items: Value) -> Value {
     json!({"type": "array", "items": items})
 }
 
+/// A positive number as Avro writes it.
+fn number(number: i64) -> Vec<u8> {
+    let mut rest = 2 * number;
+    let mut out = Vec::new();
+    while rest >= 0x80 {
+        out.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    out.push(rest as u8);
+    out
+}
+
 const LONGEST: [u8; 10] = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
 
 #[test]
@@ -111,6 +123,14 @@ fn a_block_of_more_items_than_bytes_is_refused_before_it_is_read() {
     check(array(nothing.clone()), &[&LONGEST[..], &[0, 0]].concat(), 0, WalkFault::BlockTooLong);
     let huge = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0];
     check(array(nothing), &huge, 0, WalkFault::BlockTooLong);
+    // Items that take no byte: as many as the datum has bytes, in all blocks and lists together.
+    let half = number(records::datum().len() as i64 / 2);
+    let list = [&half[..], &[0]].concat();
+    let lists = array(array(json!("null")));
+    check_good(lists.clone(), &[&[4][..], &list, &list, &[0]].concat());
+    let third = 1 + 2 * list.len();
+    let bytes = [&[6][..], &list, &list, &list, &[0]].concat();
+    check_at(lists, &bytes, third, WalkFault::BlockTooLong, "probe[2]");
     let pair = json!({"type": "record", "name": "Pair", "fields": [
         {"name": "one", "type": "double"}, {"name": "two", "type": "double"}]});
     check(array(pair), &[6; 34], 0, WalkFault::BlockTooLong);
