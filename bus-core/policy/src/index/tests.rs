@@ -237,11 +237,22 @@ fn any_filter() -> impl Strategy<Value = Filter> {
     ]);
     let leaf = (any_of(&Comparison::ALL), any_of(&Attribute::ALL), text)
         .prop_map(|(comparison, attribute, text)| Filter::Test(Test { attribute, comparison, text: text.to_owned() }));
+    // Most of the above never pass; these often do.
+    let fitting = any_of(&[
+        (Comparison::Prefix, Attribute::Source, "/agencies/"),
+        (Comparison::Exact, Attribute::Source, "/agencies/land"),
+        (Comparison::Prefix, Attribute::Type, "ir.barid.restriction."),
+        (Comparison::Suffix, Attribute::Type, "ed"),
+        (Comparison::Prefix, Attribute::Time, "2022-10"),
+        (Comparison::Prefix, Attribute::Subject, "7e57"),
+    ]);
+    let fitting = fitting
+        .prop_map(|(comparison, attribute, text)| Filter::Test(Test { attribute, comparison, text: text.to_owned() }));
     // Filters on single cases take a way of their own through the index.
     let case = any_of(&[CORR_ID, EVENT_ID]).prop_map(|text| {
         Filter::Test(Test { attribute: Attribute::Subject, comparison: Comparison::Exact, text: text.to_owned() })
     });
-    prop_oneof![leaf, case].prop_recursive(3, 12, 3, |inner| {
+    prop_oneof![leaf, fitting, case].prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..3).prop_map(Filter::All),
             prop::collection::vec(inner.clone(), 0..3).prop_map(Filter::Any),
