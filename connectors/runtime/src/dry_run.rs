@@ -61,6 +61,7 @@ pub fn dry_run(config: &ConnectorConfig, keys: &Keys, now: Millis) -> Result<Dry
             match read_file(&context, source, &path, &mut collector) {
                 Ok((report, _)) => run.files.push(report),
                 Err(ReadingError::File(faults)) => run.faults.push(FileFault { source: source.name.clone(), faults }),
+                Err(ReadingError::Stopped) => return Err(ConnectorError::Stopped),
                 Err(ReadingError::Changed) => return Err(ConnectorError::Changed { path }),
                 Err(ReadingError::Sink(never)) => match never {},
             }

@@ -27,6 +27,11 @@ pub(crate) fn files(source: &SourceConfig) -> Result<Vec<PathBuf>, ConnectorErro
     Ok(files)
 }
 
+/// The file's name without its folder.
+pub(crate) fn name(path: &Path) -> String {
+    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
 fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, ConnectorError> {
     let failed = |source| ConnectorError::Folder { path: folder.to_owned(), source };
     let mut files = Vec::new();

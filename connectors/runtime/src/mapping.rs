@@ -37,8 +37,6 @@ pub struct ConnectorConfig {
     pub agency: String,
     /// Publish what the state machine does not allow, flagged, instead of holding it back.
     pub lenient: bool,
-    /// How often the folders are looked through.
-    pub poll_interval: Duration,
     /// How long a file must not have changed before it is read.
     pub settle_time: Duration,
     pub sources: Vec<SourceConfig>,

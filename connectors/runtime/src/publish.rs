@@ -1,15 +1,53 @@
 //! The role that writes: one for each agency.
+//!
+//! A [`Connector`] runs in *sessions*. A session takes over the agency's transactional id, reads back what is known
+//! ([`state`]), plans what lies in quarantine, and then looks through the folders again and again. What a reading plans is
+//! written by the [`writer`] in transactions of a bounded number of cases, each with its events, states, quarantine rows
+//! and the position with the last `ce_sequence`. Whatever goes wrong in between ends the session; the next one takes over
+//! again and plans from what is really there:
+//!
+//! ```text
+//! connect (init_transactions) ─▶ schemas ─▶ read state to the high watermark ─▶ quarantine ─▶ folders ─▶ wait ─┐
+//!        ▲                                                                                       ▲             │
+//!        └── broker or registry away, aborted, outcome unknown: back-off ◀──────────────────────┴─────────────┘
+//! ```
+//!
+//! So there is one way back to a right state, and it is the one that every start takes.
+//!
+//! **Two processes of one agency**: the second fences the first. The first notices at its next transaction, at the latest
+//! with its next heartbeat, which is written with the same producer for this very reason, and ends. A transaction that the
+//! broker has timed out looks the same to its producer; therefore a fenced connector that had lost the broker for a while
+//! takes over once more before it believes in another process.
+//!
+//! No value of a row is logged: files, row numbers, columns and reason codes only.
+
+mod session;
+mod state;
+mod telemetry;
+mod writer;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use barid_codec::Registry;
+use barid_codec::{Registry, RegistryError};
 use barid_event::topics::Topics;
-use barid_kafka::{Cluster, StopSignal};
+use barid_kafka::{Cluster, KafkaError, StopSignal, TransactionError};
+use barid_schemas::Millis;
 use barid_telemetry::{Metrics, Readiness};
 
 use crate::reading::{FileFault, FileReport};
 use crate::{ConnectorConfig, ConnectorError, Keys};
+use session::Session;
+use telemetry::Counters;
+
+/// The first wait after something went wrong; each further one is twice as long.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// Fenced again within this time: there is another process.
+const FENCED_AGAIN: Duration = Duration::from_secs(60);
 
 /// What a connector needs besides its mapping.
 #[derive(Debug, Clone)]
@@ -41,6 +79,30 @@ pub struct Report {
     pub events: u64,
 }
 
+impl Report {
+    /// Takes in the reading of a file, in place of an earlier one.
+    fn note(&mut self, report: FileReport) {
+        self.forget_fault(&report.source, &report.file);
+        let earlier = self.files.iter().position(|known| known.source == report.source && known.file == report.file);
+        match earlier {
+            Some(index) => self.files[index] = report,
+            None => self.files.push(report),
+        }
+    }
+
+    fn note_fault(&mut self, fault: FileFault) {
+        if let Some(first) = fault.faults.first() {
+            let file = first.file.clone();
+            self.forget_fault(&fault.source, &file);
+        }
+        self.faults.push(fault);
+    }
+
+    fn forget_fault(&mut self, source: &str, file: &str) {
+        self.faults.retain(|known| known.source != source || known.faults.iter().all(|fault| fault.file != file));
+    }
+}
+
 /// The role of one agency.
 #[derive(Debug)]
 pub struct Connector {
@@ -63,9 +125,118 @@ impl Connector {
     ///
     /// # Errors
     ///
-    /// If another process has taken over the agency, or Kafka or the registry refuse for good.
+    /// If another process has taken over the agency, if Kafka or the registry refuse for good, and with `once` if a source
+    /// names no file.
     pub fn run(self, stop: &StopSignal) -> Result<Report, ConnectorError> {
-        let _ = (&self.config, &self.settings, &self.metrics, &self.readiness, stop);
-        Err(ConnectorError::Stopped)
+        let counters = Counters::new(&self.metrics, &self.config.agency);
+        let mut report = Report::default();
+        let mut wait = FIRST_WAIT;
+        let mut fenced: Option<Instant> = None;
+        for condition in ["kafka", "registry"] {
+            self.readiness.not_ready(condition, "not reached yet");
+        }
+        while !stop.is_stopped() {
+            let began = Instant::now();
+            let interruption = match Session::run(&self, &counters, &mut report, stop) {
+                Ok(()) => break,
+                Err(interruption) => interruption,
+            };
+            match interruption {
+                Interruption::Stopped => break,
+                Interruption::Failed(error) => return Err(error),
+                Interruption::Fenced { certain } => {
+                    let again = fenced.replace(Instant::now()).is_some_and(|last| last.elapsed() < FENCED_AGAIN);
+                    if certain || again {
+                        return Err(ConnectorError::Fenced { agency: self.config.agency });
+                    }
+                    tracing::warn!(agency = self.config.agency, "fenced after the broker was away, taking over once more");
+                }
+                Interruption::Again { part, reason } => {
+                    if self.readiness.not_ready(part, reason.clone()) {
+                        tracing::warn!(agency = self.config.agency, part, reason, "interrupted, trying again");
+                    }
+                    // A session that lived for a while starts a new row of waits.
+                    if began.elapsed() > LONGEST_WAIT {
+                        wait = FIRST_WAIT;
+                    }
+                    stop.wait(wait);
+                    wait = (wait * 2).min(LONGEST_WAIT);
+                }
+            }
+        }
+        Ok(report)
     }
+}
+
+/// Why a session ended before its time.
+#[derive(Debug)]
+enum Interruption {
+    Stopped,
+    /// `certain`: nothing but another process can be the cause.
+    Fenced {
+        certain: bool,
+    },
+    /// Something is away or the transaction was aborted: try again.
+    Again {
+        part: &'static str,
+        reason: String,
+    },
+    Failed(ConnectorError),
+}
+
+impl From<TransactionError> for Interruption {
+    fn from(error: TransactionError) -> Self {
+        match error {
+            TransactionError::Stopped => Self::Stopped,
+            TransactionError::Fenced { .. } => Self::Fenced { certain: false },
+            // Nothing of it was written, or nobody knows: the next session reads what is there.
+            TransactionError::Abortable { .. }
+            | TransactionError::Indefinite { .. }
+            | TransactionError::Unavailable { .. } => Self::Again { part: "kafka", reason: error.to_string() },
+            TransactionError::RecordTooLarge { .. } | TransactionError::Fatal { .. } => {
+                Self::Failed(ConnectorError::Transaction(error))
+            }
+        }
+    }
+}
+
+impl From<KafkaError> for Interruption {
+    fn from(error: KafkaError) -> Self {
+        match error {
+            KafkaError::Stopped { .. } => Self::Stopped,
+            KafkaError::Unavailable { .. } => Self::Again { part: "kafka", reason: error.to_string() },
+            error => Self::Failed(error.into()),
+        }
+    }
+}
+
+impl From<RegistryError> for Interruption {
+    fn from(error: RegistryError) -> Self {
+        if error.may_pass() {
+            Self::Again { part: "registry", reason: error.to_string() }
+        } else {
+            Self::Failed(error.into())
+        }
+    }
+}
+
+impl From<barid_codec::RecordError> for Interruption {
+    fn from(error: barid_codec::RecordError) -> Self {
+        match error {
+            barid_codec::RecordError::Registry(error) => error.into(),
+            error => Self::Failed(error.into()),
+        }
+    }
+}
+
+impl From<ConnectorError> for Interruption {
+    fn from(error: ConnectorError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// The clock of the connector.
+fn now() -> Millis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

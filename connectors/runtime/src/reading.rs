@@ -12,6 +12,7 @@ use barid_schemas::records::{CaseState, QuarantinedRow};
 use serde::Serialize;
 
 use crate::case::{CasePlan, Context, Outcome, Stored, plan, plan_caseless, replaces};
+use crate::folder;
 use crate::mapping::{MappedRow, RowMapper, SourceConfig};
 use crate::source::{Opened, SourceFault};
 
@@ -92,6 +93,11 @@ pub(crate) trait Sink {
     /// What is known. Plans that are taken but not yet written may be missing: a case comes once in a reading.
     fn memory(&self) -> &Memory;
 
+    /// Whether nothing more is wanted.
+    fn is_stopped(&self) -> bool {
+        false
+    }
+
     /// Takes the plan of one case.
     fn take(&mut self, plan: CasePlan) -> Result<(), Self::Error>;
 }
@@ -103,6 +109,8 @@ pub(crate) enum ReadingError<E> {
     File(Vec<SourceFault>),
     /// The file changed between two looks: it will be read again.
     Changed,
+    /// The sink wants nothing more.
+    Stopped,
     Sink(E),
 }
 
@@ -114,7 +122,7 @@ pub(crate) fn read_file<S: Sink>(
     path: &Path,
     sink: &mut S,
 ) -> Result<(FileReport, [u8; 32]), ReadingError<S::Error>> {
-    let file = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let file = folder::name(path);
     let reader = FileReader { source, path, mapper: RowMapper::new(source, &file) };
     let mut report = FileReport {
         agency: context.config.agency.clone(),
@@ -125,7 +133,7 @@ pub(crate) fn read_file<S: Sink>(
     let mut stored = StoredRows::of(context, sink.memory());
     let mut cases: HashMap<String, CaseLook> = HashMap::new();
     let mut held = Some(Vec::new());
-    let sha256 = reader.each(|row| {
+    let sha256 = reader.each(sink, |row, sink| {
         report.rows += 1;
         stored.look_for_caseless(context, &row);
         let case = cases.entry(row.case_key.clone()).or_insert(CaseLook { first_row: row.row, rows: 0, touched: false });
@@ -144,14 +152,14 @@ pub(crate) fn read_file<S: Sink>(
     touched.sort_by_key(|(_, case)| case.first_row);
     for chunk in chunks(&touched) {
         let mut rows: HashMap<&str, Vec<MappedRow>> = chunk.iter().map(|(key, _)| (key.as_str(), Vec::new())).collect();
-        let mut keep = |row: MappedRow| {
+        let mut keep = |row: MappedRow, _: &S| {
             if let Some(of_case) = rows.get_mut(row.case_key.as_str()) {
                 of_case.push(row);
             }
         };
         match held.take() {
-            Some(held) => held.into_iter().for_each(keep),
-            None if reader.each(&mut keep)? != sha256 => return Err(ReadingError::Changed),
+            Some(held) => held.into_iter().for_each(|row| keep(row, sink)),
+            None if reader.each(sink, &mut keep)? != sha256 => return Err(ReadingError::Changed),
             None => {}
         }
         for (key, _) in chunk {
@@ -283,7 +291,7 @@ struct FileReader<'a> {
 
 impl FileReader<'_> {
     /// Maps every row. Gives the SHA-256 of the file.
-    fn each<E>(&self, mut take: impl FnMut(MappedRow)) -> Result<[u8; 32], ReadingError<E>> {
+    fn each<S: Sink>(&self, sink: &S, mut take: impl FnMut(MappedRow, &S)) -> Result<[u8; 32], ReadingError<S::Error>> {
         let opened = Opened::open(self.path, &self.source.format).map_err(|fault| ReadingError::File(vec![fault]))?;
         let missing = opened.missing_columns(self.source.columns());
         if !missing.is_empty() {
@@ -297,10 +305,13 @@ impl FileReader<'_> {
             named.map(|(name, cell)| (name.to_owned(), cell.clone())).collect::<BTreeMap<_, _>>()
         };
         for row in opened {
+            if sink.is_stopped() {
+                return Err(ReadingError::Stopped);
+            }
             match row {
-                Ok(row) => take(self.mapper.map(row.row, cells(&row.cells))),
+                Ok(row) => take(self.mapper.map(row.row, cells(&row.cells)), sink),
                 Err(fault) if fault.is_of_one_row() => {
-                    take(self.mapper.map_fault(fault.row.unwrap_or(0), cells(&fault.cells), &fault));
+                    take(self.mapper.map_fault(fault.row.unwrap_or(0), cells(&fault.cells), &fault), sink);
                 }
                 Err(fault) => return Err(ReadingError::File(vec![fault])),
             }

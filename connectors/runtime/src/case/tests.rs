@@ -149,7 +149,7 @@ impl Office {
             }
             Err(ReadingError::Sink(Killed)) => Ok((FileReport::default(), events)),
             Err(ReadingError::File(faults)) => Err(faults),
-            Err(ReadingError::Changed) => panic!("nobody changes the file"),
+            Err(ReadingError::Changed | ReadingError::Stopped) => panic!("nobody changes the file"),
         }
     }
 

@@ -22,8 +22,6 @@ use crate::cast::{Cast, CastOptions};
 use crate::source::{Encoding, FileFormat, Kind, Separator};
 use crate::text;
 
-/// What `poll_seconds` is when nothing is written.
-const POLL_SECONDS: u64 = 5;
 /// What `settle_seconds` is when nothing is written. A file that changed less than this long ago may still be growing.
 const SETTLE_SECONDS: u64 = 2;
 
@@ -116,7 +114,6 @@ impl Checker<'_> {
         ConnectorConfig {
             agency: self.agency.clone(),
             lenient: connector.lenient,
-            poll_interval: self.seconds(connector.poll_seconds.as_ref(), POLL_SECONDS),
             settle_time: self.seconds(connector.settle_seconds.as_ref(), SETTLE_SECONDS),
             sources,
             sha256: self.fingerprint(&services, connector.lenient),

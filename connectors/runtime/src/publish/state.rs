@@ -1,0 +1,105 @@
+//! What the topics know about an agency, read back at the start of a session.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use barid_codec::{RecordCodec, RecordError, RecordReader, Registry, Schemas};
+use barid_kafka::{StopSignal, read_to_high_watermark};
+use barid_schemas::CaseEvent;
+use barid_schemas::records::{CaseState, Heartbeat, QuarantinedRow, Schema, SourcePosition};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{ConnectorSettings, Interruption};
+use crate::reading::Memory;
+
+/// Encoders under the schema ids that the registry gave.
+pub(super) struct Codecs {
+    pub(super) event: RecordCodec<CaseEvent>,
+    pub(super) case: RecordCodec<CaseState>,
+    pub(super) quarantined: RecordCodec<QuarantinedRow>,
+    pub(super) position: RecordCodec<SourcePosition>,
+    pub(super) heartbeat: RecordCodec<Heartbeat>,
+}
+
+impl Codecs {
+    /// Asks the registry for each schema, and registers what it does not know yet.
+    pub(super) fn register(registry: &Registry) -> Result<Self, Interruption> {
+        Ok(Self {
+            event: codec(registry)?,
+            case: codec(registry)?,
+            quarantined: codec(registry)?,
+            position: codec(registry)?,
+            heartbeat: codec(registry)?,
+        })
+    }
+}
+
+fn codec<T: Schema + Serialize>(registry: &Registry) -> Result<RecordCodec<T>, Interruption> {
+    let id = match registry.registered(T::FULL_NAME, T::AVSC)? {
+        Some(id) => id,
+        None => registry.register(T::FULL_NAME, T::AVSC)?,
+    };
+    Ok(RecordCodec::new(id)?)
+}
+
+/// Everything that was written for the agency before this session.
+pub(super) struct State {
+    pub(super) memory: Memory,
+    /// By source.
+    pub(super) positions: BTreeMap<String, SourcePosition>,
+}
+
+impl State {
+    /// The last `ce_sequence` of the agency.
+    pub(super) fn last_sequence(&self) -> i64 {
+        self.positions.values().map(|position| position.last_sequence).max().unwrap_or(0)
+    }
+
+    /// Reads the three topics to the high watermark of this moment. To be called after the transactional id has been
+    /// taken over: then no transaction of a former process can still be open.
+    pub(super) fn load(settings: &ConnectorSettings, agency: &str, stop: &StopSignal) -> Result<Self, Interruption> {
+        let mut memory = Memory::default();
+        read(settings, &settings.topics.cases(agency), stop, |state: Option<CaseState>, key| {
+            match state {
+                Some(state) => memory.cases.insert(state.case_key.clone(), state),
+                None => memory.cases.remove(key),
+            };
+        })?;
+        let quarantine = &mut memory.quarantine;
+        read(settings, &settings.topics.quarantine(agency), stop, |row: Option<QuarantinedRow>, key| {
+            match row {
+                Some(row) => quarantine.insert(key.to_owned(), row),
+                None => quarantine.remove(key),
+            };
+        })?;
+        let mut positions = BTreeMap::new();
+        read(settings, &settings.topics.positions(), stop, |position: Option<SourcePosition>, _| {
+            if let Some(position) = position.filter(|position| position.agency == agency) {
+                positions.insert(position.source.clone(), position);
+            }
+        })?;
+        Ok(Self { memory, positions })
+    }
+}
+
+fn read<T: Schema + DeserializeOwned>(
+    settings: &ConnectorSettings,
+    topic: &str,
+    stop: &StopSignal,
+    mut each: impl FnMut(Option<T>, &str),
+) -> Result<(), Interruption> {
+    let reader = RecordReader::<T>::new(Arc::clone(&settings.registry) as Arc<dyn Schemas>);
+    let mut failed: Option<RecordError> = None;
+    read_to_high_watermark(&settings.cluster, topic, stop, |record| {
+        if failed.is_some() {
+            return;
+        }
+        let Some(Ok(key)) = record.key.map(std::str::from_utf8) else { return };
+        match record.value.map(|value| reader.decode(value)).transpose() {
+            Ok(value) => each(value, key),
+            Err(error) => failed = Some(error),
+        }
+    })?;
+    failed.map_or(Ok(()), |error| Err(error.into()))
+}
