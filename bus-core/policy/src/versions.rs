@@ -3,7 +3,7 @@
 //! A version is its files, then its manifest, which names each file with its SHA-256. All stand in one transaction, so a
 //! reader that hides aborted transactions never sees half a version; the manifest is checked all the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use barid_schemas::records::{PolicyRecord, PolicyRecordKind};
 use sha2::{Digest, Sha256};
@@ -14,6 +14,7 @@ use crate::PolicyFile;
 #[derive(Debug, Default)]
 pub struct PolicyVersions {
     files: BTreeMap<i64, BTreeMap<String, String>>,
+    complete: BTreeSet<i64>,
 }
 
 /// A complete version.
@@ -34,6 +35,15 @@ pub enum ManifestError {
     /// A file is not the one that the manifest was written for.
     #[error("policy version {version}: `{path}` is not the file that the manifest names")]
     Different { version: i64, path: String },
+    /// A file came that the manifest does not name.
+    #[error("policy version {version}: `{path}` is in the topic, but its manifest does not name it")]
+    Unnamed { version: i64, path: String },
+    /// A line of the manifest is not a digest, two blanks and a path.
+    #[error("policy version {version}: line {line} of the manifest is not a digest, two blanks and a path")]
+    BadLine { version: i64, line: usize },
+    /// A version never changes once it is complete.
+    #[error("policy version {version}: it is complete already, this record is ignored")]
+    Complete { version: i64 },
 }
 
 impl PolicyVersions {
@@ -41,30 +51,43 @@ impl PolicyVersions {
     ///
     /// # Errors
     ///
-    /// The manifest names a file that is missing or different.
+    /// The manifest and the files do not bear each other out, or the version is complete already.
     pub fn add(&mut self, record: PolicyRecord) -> Result<Option<PolicyVersion>, ManifestError> {
         let version = record.version;
-        match record.kind {
-            PolicyRecordKind::File => {
-                self.files.entry(version).or_default().insert(record.path, record.text);
-                Ok(None)
-            }
-            PolicyRecordKind::Manifest => {
-                let mut found = self.files.remove(&version).unwrap_or_default();
-                let mut files = Vec::new();
-                for (digest, path) in record.text.lines().filter_map(|line| line.split_once("  ")) {
-                    let path = path.to_owned();
-                    let Some(text) = found.remove(&path) else {
-                        return Err(ManifestError::Missing { version, path });
-                    };
-                    if sha256(&text) != digest {
-                        return Err(ManifestError::Different { version, path });
-                    }
-                    files.push(PolicyFile { path, text });
-                }
-                Ok(Some(PolicyVersion { version, files, applied_by: record.applied_by, applied_at: record.applied_at }))
-            }
+        if self.complete.contains(&version) {
+            return Err(ManifestError::Complete { version });
         }
+        if record.kind == PolicyRecordKind::File {
+            self.files.entry(version).or_default().insert(record.path, record.text);
+            return Ok(None);
+        }
+        let found = self.files.remove(&version).unwrap_or_default();
+        let files = files_of(version, &record.text, found)?;
+        self.complete.insert(version);
+        Ok(Some(PolicyVersion { version, files, applied_by: record.applied_by, applied_at: record.applied_at }))
+    }
+}
+
+/// The files that a manifest names, each proved by its digest.
+fn files_of(
+    version: i64,
+    manifest: &str,
+    mut found: BTreeMap<String, String>,
+) -> Result<Vec<PolicyFile>, ManifestError> {
+    let mut files = Vec::new();
+    for (index, line) in manifest.lines().enumerate() {
+        let bad_line = ManifestError::BadLine { version, line: index + 1 };
+        let (digest, path) = line.split_once("  ").ok_or(bad_line)?;
+        let path = path.to_owned();
+        let Some(text) = found.remove(&path) else { return Err(ManifestError::Missing { version, path }) };
+        if sha256(&text) != digest {
+            return Err(ManifestError::Different { version, path });
+        }
+        files.push(PolicyFile { path, text });
+    }
+    match found.into_keys().next() {
+        Some(path) => Err(ManifestError::Unnamed { version, path }),
+        None => Ok(files),
     }
 }
 

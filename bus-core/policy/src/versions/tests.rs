@@ -39,3 +39,27 @@ fn a_manifest_whose_file_is_missing_or_different_is_refused() {
     different[0].text.push('x');
     assert_eq!(replay(different), Err(ManifestError::Different { version: 3, path: path() }));
 }
+
+#[test]
+fn a_file_that_the_manifest_does_not_name_is_refused() {
+    let mut records = version_records(&version());
+    let mut stray = records[0].clone();
+    stray.path = "permits/stray.toml".to_owned();
+    records.insert(0, stray);
+    assert_eq!(replay(records), Err(ManifestError::Unnamed { version: 3, path: "permits/stray.toml".to_owned() }));
+}
+
+#[test]
+fn a_manifest_with_a_broken_line_is_refused() {
+    let mut records = version_records(&version());
+    let manifest = records.last_mut().expect("a manifest");
+    manifest.text = manifest.text.replacen("  ", " ", 1);
+    assert_eq!(replay(records), Err(ManifestError::BadLine { version: 3, line: 1 }));
+}
+
+#[test]
+fn a_complete_version_never_changes() {
+    let mut records = version_records(&version());
+    records.extend(version_records(&version()));
+    assert_eq!(replay(records), Err(ManifestError::Complete { version: 3 }));
+}
