@@ -1,6 +1,7 @@
 //! The `barid` binary as a process of its own: run to its end, or started, watched and ended.
 
 use std::cell::Cell;
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -93,7 +94,11 @@ impl Barid {
             program: &self.program,
             arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
             environment: self.environment.clone(),
-            without: Vec::new(),
+            // What the person at the terminal has set for a deployment of their own.
+            without: env::vars_os()
+                .filter_map(|(name, _)| name.into_string().ok())
+                .filter(|name| name.starts_with("BARID_"))
+                .collect(),
             working_folder: &self.folder,
             capture: captured.join(format!("{number:03}-{first}")),
             remove: None,

@@ -17,6 +17,7 @@
 pub mod apicurio;
 pub mod barid;
 pub mod cache;
+pub mod deployment;
 #[cfg(test)]
 mod fixture;
 pub mod kafka;
@@ -30,6 +31,7 @@ pub mod wait;
 
 pub use apicurio::Apicurio;
 pub use barid::{Barid, Finished, Running};
+pub use deployment::Deployment;
 pub use kafka::{Kafka, shared_kafka, unique_prefix};
 pub use leak::leaks;
 pub use oracle::Oracle;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{Headers, Message};
+use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 /// For one answer of a broker that is there.
@@ -58,38 +58,60 @@ impl RawRecord {
 /// Every committed record of a topic, by partition and offset. A topic that does not exist has none.
 pub fn read_topic(bootstrap_servers: &str, topic: &str) -> Result<Vec<RawRecord>> {
     let consumer = consumer(bootstrap_servers)?;
-    let partitions = partitions(&consumer, topic)?;
+    let metadata = consumer.fetch_metadata(Some(topic), ANSWER_WITHIN)?;
+    let partitions = metadata.topics().iter().map(|topic| topic.partitions().len()).sum::<usize>();
+    let mut all = read(&consumer, &BTreeMap::from([(topic.to_owned(), i32::try_from(partitions)?)]))?;
+    Ok(all.remove(topic).unwrap_or_default())
+}
+
+/// Every committed record of all topics whose names begin with `prefix`, by topic, partition and offset; one consumer reads
+/// them all, for a deployment has more than a hundred topics.
+pub fn read_topics(bootstrap_servers: &str, prefix: &str) -> Result<BTreeMap<String, Vec<RawRecord>>> {
+    read(&consumer(bootstrap_servers)?, &topics(bootstrap_servers, prefix)?)
+}
+
+fn read(consumer: &BaseConsumer, topics: &BTreeMap<String, i32>) -> Result<BTreeMap<String, Vec<RawRecord>>> {
     let mut list = TopicPartitionList::new();
-    for partition in 0..partitions {
-        list.add_partition_offset(topic, partition, Offset::Beginning)?;
-    }
-    if partitions == 0 {
-        return Ok(Vec::new());
-    }
-    consumer.assign(&list)?;
-    let mut records = Vec::new();
-    let mut at_end = 0;
-    while at_end < partitions {
-        match consumer.poll(ANSWER_WITHIN) {
-            None => bail!("no answer for `{topic}` within {} s", ANSWER_WITHIN.as_secs()),
-            Some(Err(KafkaError::PartitionEOF(_))) => at_end += 1,
-            Some(Err(error)) => return Err(error).with_context(|| format!("cannot read `{topic}`")),
-            Some(Ok(message)) => records.push(RawRecord {
-                topic: topic.to_owned(),
-                partition: message.partition(),
-                offset: message.offset(),
-                timestamp_ms: message.timestamp().to_millis().unwrap_or(-1),
-                key: message.key().map(<[u8]>::to_vec),
-                value: message.payload().map(<[u8]>::to_vec),
-                headers: message.headers().map_or_else(Vec::new, |headers| {
-                    let named = headers.iter().map(|one| (one.key.to_owned(), one.value.unwrap_or_default().to_vec()));
-                    named.collect()
-                }),
-            }),
+    for (topic, partitions) in topics {
+        for partition in 0..*partitions {
+            list.add_partition_offset(topic, partition, Offset::Beginning)?;
         }
     }
-    records.sort_by_key(|record| (record.partition, record.offset));
+    let mut records: BTreeMap<String, Vec<RawRecord>> =
+        topics.keys().map(|topic| (topic.clone(), Vec::new())).collect();
+    if list.count() == 0 {
+        return Ok(records);
+    }
+    consumer.assign(&list)?;
+    let mut at_end = 0;
+    while at_end < list.count() {
+        match consumer.poll(ANSWER_WITHIN) {
+            None => bail!("no answer within {} s", ANSWER_WITHIN.as_secs()),
+            Some(Err(KafkaError::PartitionEOF(_))) => at_end += 1,
+            Some(Err(error)) => return Err(error).context("cannot read"),
+            Some(Ok(message)) => {
+                let record = raw(&message);
+                records.entry(record.topic.clone()).or_default().push(record);
+            }
+        }
+    }
+    for list in records.values_mut() {
+        list.sort_by_key(|record| (record.partition, record.offset));
+    }
     Ok(records)
+}
+
+fn raw(message: &BorrowedMessage<'_>) -> RawRecord {
+    let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
+    RawRecord {
+        topic: message.topic().to_owned(),
+        partition: message.partition(),
+        offset: message.offset(),
+        timestamp_ms: message.timestamp().to_millis().unwrap_or(-1),
+        key: message.key().map(<[u8]>::to_vec),
+        value: message.payload().map(<[u8]>::to_vec),
+        headers: headers.map(|one| (one.key.to_owned(), one.value.unwrap_or_default().to_vec())).collect(),
+    }
 }
 
 /// All topics whose names begin with `prefix`, with the number of their partitions.
@@ -107,11 +129,6 @@ pub fn answers(bootstrap_servers: &str) -> bool {
     metadata.is_ok_and(|brokers| brokers > 0)
 }
 
-fn partitions(consumer: &BaseConsumer, topic: &str) -> Result<i32> {
-    let metadata = consumer.fetch_metadata(Some(topic), ANSWER_WITHIN)?;
-    Ok(metadata.topics().iter().map(|topic| i32::try_from(topic.partitions().len())).sum::<Result<i32, _>>()?)
-}
-
 fn consumer(bootstrap_servers: &str) -> Result<BaseConsumer> {
     let mut config = ClientConfig::new();
     config
@@ -120,6 +137,8 @@ fn consumer(bootstrap_servers: &str) -> Result<BaseConsumer> {
         .set("group.id", "barid-harness")
         .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "true")
+        // The end of an empty partition is told only when the broker has waited this long for more.
+        .set("fetch.wait.max.ms", "10")
         .set("isolation.level", "read_committed")
         .set("allow.auto.create.topics", "false")
         .set_log_level(rdkafka::config::RDKafkaLogLevel::Emerg);

@@ -50,7 +50,7 @@ const SUPERVISOR_ENDS_WITHIN: Duration = Duration::from_secs(20);
 pub struct Start<'a> {
     pub program: &'a Path,
     pub arguments: Vec<String>,
-    /// Added to the environment of the test process.
+    /// Added to the environment of the test process, after what is in `without` has been taken away.
     pub environment: Vec<(String, String)>,
     /// The names of variables that the process must not see.
     pub without: Vec<String>,
@@ -84,10 +84,10 @@ impl Supervised {
         command.args(["-c", SUPERVISOR, "supervisor"]).arg(&output).arg(&words);
         command.arg(start.remove.as_deref().unwrap_or(Path::new("")));
         command.arg(start.program).args(&start.arguments);
-        command.envs(start.environment.iter().map(|(name, value)| (name, value)));
         for name in &start.without {
             command.env_remove(name);
         }
+        command.envs(start.environment.iter().map(|(name, value)| (name, value)));
         command.current_dir(start.working_folder).process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut supervisor = command.spawn().context("cannot start `sh`")?;

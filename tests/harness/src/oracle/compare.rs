@@ -22,18 +22,16 @@ pub struct Inboxes {
 impl Inboxes {
     /// Reads them from the topics whose names begin with `prefix`.
     pub fn read(bootstrap_servers: &str, prefix: &str, decoder: &impl Decode) -> Result<Self> {
-        let mut found = Self::default();
-        for (topic, partitions) in records::topics(bootstrap_servers, prefix)? {
-            let name = topic[prefix.len()..].to_owned();
-            let decoded = |records: Vec<RawRecord>| -> Result<Vec<Event>> {
-                records.into_iter().map(|record| Event::decode(record, decoder)).collect()
-            };
-            if name.starts_with("events.") {
-                found.events.extend(decoded(records::read_topic(bootstrap_servers, &topic)?)?);
-            } else if let Some(subscriber) = name.strip_prefix("inbox.") {
-                found.copies.insert(subscriber.to_owned(), decoded(records::read_topic(bootstrap_servers, &topic)?)?);
-            }
-            found.partitions.insert(topic, partitions);
+        let mut found = Self { partitions: records::topics(bootstrap_servers, prefix)?, ..Self::default() };
+        let decoded = |records: Vec<RawRecord>| -> Result<Vec<Event>> {
+            records.into_iter().map(|record| Event::decode(record, decoder)).collect()
+        };
+        for records in records::read_topics(bootstrap_servers, &format!("{prefix}events."))?.into_values() {
+            found.events.extend(decoded(records)?);
+        }
+        let inbox = format!("{prefix}inbox.");
+        for (topic, records) in records::read_topics(bootstrap_servers, &inbox)? {
+            found.copies.insert(topic[inbox.len()..].to_owned(), decoded(records)?);
         }
         Ok(found)
     }

@@ -1,0 +1,260 @@
+//! One deployment of the bus on a broker: its folder with settings, secrets and agencies, its topics, its commands.
+//!
+//! Each has a prefix, a name and a folder of its own, so many of them share one broker. Its topics are deleted when it is
+//! dropped: a broker holds a few files open for each partition.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+use crate::barid::{Barid, Finished, Running};
+use crate::oracle::exports::{ExpectedRow, expected_rows};
+use crate::oracle::{Inboxes, Oracle, PolicyFiles, Watch, Watched, compare};
+use crate::records::{self, RawRecord};
+use crate::schema_registry::SchemaRegistry;
+use crate::{cache, kafka, leak, wait};
+
+/// What the bank has registered: a person and a company.
+const SAMPLE_WATCHES: &str = "src/commands/demo/watch.json";
+
+/// For a connector that reads a small export from start to end, on a machine that does other things as well.
+const CONNECTOR_ENDS_WITHIN: Duration = Duration::from_secs(60);
+
+/// For copies to arrive once their events are written.
+const COPIES_ARRIVE_WITHIN: Duration = Duration::from_secs(60);
+
+/// A deployment that is laid down, but not applied.
+#[derive(Debug)]
+pub struct Deployment {
+    /// Runs the command line in [`Deployment::folder`].
+    pub barid: Barid,
+    /// The agencies whose folders stand in [`Deployment::folder`], in the order of their names.
+    pub agencies: Vec<String>,
+    bootstrap_servers: String,
+    registry: SchemaRegistry,
+    prefix: String,
+    folder: TempDir,
+}
+
+impl Deployment {
+    /// Lays down a deployment; `program` is `env!("CARGO_BIN_EXE_barid")` of the test.
+    pub fn new(program: &str, name: &str, bootstrap_servers: &str, registry_url: &str) -> Result<Self> {
+        let prefix = kafka::unique_prefix(name);
+        let folder = tempfile::Builder::new().prefix("barid-deployment-").tempdir()?;
+        let deployment = Self {
+            barid: Barid::new(program, folder.path()),
+            agencies: lay_down_agencies(folder.path())?,
+            bootstrap_servers: bootstrap_servers.to_owned(),
+            registry: SchemaRegistry::new(registry_url)?,
+            prefix,
+            folder,
+        };
+        deployment.write_settings(registry_url)?;
+        Ok(deployment)
+    }
+
+    /// The folder: `barid.toml`, and for each agency its folder with `connector.toml`, `catalogue.toml` and `sample/`.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The address of its broker.
+    #[must_use]
+    pub fn bootstrap_servers(&self) -> &str {
+        &self.bootstrap_servers
+    }
+
+    /// Its registry, as a reader that knows nothing of the bus asks it.
+    #[must_use]
+    pub fn registry(&self) -> &SchemaRegistry {
+        &self.registry
+    }
+
+    /// A topic by its name without the prefix.
+    #[must_use]
+    pub fn topic(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// Every committed record of a topic, by its name without the prefix.
+    pub fn read(&self, name: &str) -> Result<Vec<RawRecord>> {
+        records::read_topic(&self.bootstrap_servers, &self.topic(name))
+    }
+
+    /// Topics, schemas, the built-in policy.
+    pub fn apply(&self) -> Result<()> {
+        self.barid.run(&["topics", "apply"])?;
+        self.barid.run(&["schemas", "register"])?;
+        self.barid.run(&["policy", "apply"])?;
+        Ok(())
+    }
+
+    /// Registers the watches of the sample.
+    pub fn watch(&self) -> Result<()> {
+        let file = cache::checkout().join(SAMPLE_WATCHES).display().to_string();
+        self.barid.run(&["watch", "add", "--file", &file])?;
+        Ok(())
+    }
+
+    /// Starts one agency's connector with `arguments` added.
+    pub fn start_connector(&self, agency: &str, arguments: &[&str]) -> Result<Running> {
+        let config = format!("{agency}/connector.toml");
+        let secret = format!("{agency}/connector.secret");
+        let all = [&["connect", "--config", &config, "--connector-secret-file", &secret][..], arguments].concat();
+        self.barid.start(&all)
+    }
+
+    /// Runs one agency's connector to the end of its exports.
+    pub fn connect_once(&self, agency: &str) -> Result<Finished> {
+        self.start_connector(agency, &["--once"])?.wait(CONNECTOR_ENDS_WITHIN)
+    }
+
+    /// Runs all connectors side by side to the end of their exports; each must succeed.
+    pub fn connect_all_once(&self) -> Result<Vec<Finished>> {
+        let running: Vec<Running> =
+            self.agencies.iter().map(|agency| self.start_connector(agency, &["--once"])).collect::<Result<_>>()?;
+        running.into_iter().map(|one| one.wait(CONNECTOR_ENDS_WITHIN)?.succeeded()).collect()
+    }
+
+    /// Starts a router.
+    pub fn start_router(&self, name: &str, arguments: &[&str]) -> Result<Running> {
+        self.barid.start(&[&["router", "--name", name][..], arguments].concat())
+    }
+
+    /// All events and copies as they are now.
+    pub fn inboxes(&self) -> Result<Inboxes> {
+        Inboxes::read(&self.bootstrap_servers, &self.prefix, &self.registry)
+    }
+
+    /// What the oracle knows: the permit files of the checkout and the watches of the sample.
+    pub fn oracle(&self, watches: bool) -> Result<Oracle> {
+        let policy = PolicyFiles::read(&cache::checkout().join("policy"), cache::checkout())?;
+        Ok(Oracle { policy, watches: if watches { sample_watches()? } else { Vec::new() } })
+    }
+
+    /// What the exports are known to say.
+    pub fn expected_rows(&self) -> Result<Vec<ExpectedRow>> {
+        expected_rows(cache::checkout())
+    }
+
+    /// Waits until the inboxes hold exactly what the oracle says, then gives them back.
+    pub fn wait_for_inboxes(&self, oracle: &Oracle) -> Result<Inboxes> {
+        let mut last = Vec::new();
+        let waited = wait::wait_for("the inboxes to hold what they must", COPIES_ARRIVE_WITHIN, || {
+            let inboxes = self.inboxes()?;
+            last = compare(oracle, &inboxes)?;
+            Ok(last.is_empty().then_some(inboxes))
+        });
+        waited.with_context(|| format!("{} differences:\n  {}", last.len(), last.join("\n  ")))
+    }
+
+    /// Fails if any copy tells what its grant does not give.
+    pub fn expect_no_leaks(&self, oracle: &Oracle, inboxes: &Inboxes) -> Result<usize> {
+        let mut searched = 0;
+        for event in &inboxes.events {
+            for copy in oracle.copies(event)? {
+                let inbox = inboxes.copies.get(&copy.subscriber).context("no inbox")?;
+                for found in inbox.iter().filter(|found| found.fields["event_id"] == event.fields["event_id"]) {
+                    let leaks = leak::leaks(event, &found.record, &copy.grant, &self.registry)?;
+                    ensure!(leaks.is_empty(), "leaks:\n  {}", leaks.join("\n  "));
+                    searched += 1;
+                }
+            }
+        }
+        Ok(searched)
+    }
+
+    /// Every record of all topics of this kind, such as `deadletter`.
+    pub fn read_all(&self, kind: &str) -> Result<Vec<RawRecord>> {
+        let topics = records::read_topics(&self.bootstrap_servers, &format!("{}{kind}.", self.prefix))?;
+        Ok(topics.into_values().flatten().collect())
+    }
+
+    fn write_settings(&self, registry_url: &str) -> Result<()> {
+        let Self { prefix, bootstrap_servers, .. } = self;
+        let name = prefix.trim_end_matches('.');
+        for (file, digits) in [("correlation.secret", "c0"), ("watch.secret", "3a")] {
+            fs::write(self.folder().join(file), digits.repeat(32))?;
+        }
+        let folder = self.folder().display();
+        let text = format!(
+            "version = 1\n[deployment]\nname = \"{name}\"\ntopics_prefix = \"{prefix}\"\n\
+             [kafka]\nbootstrap_servers = \"{bootstrap_servers}\"\n\
+             [registry]\nurl = \"{registry_url}\"\n\
+             [secrets]\ncorrelation_key_file = \"{folder}/correlation.secret\"\n\
+             watch_key_file = \"{folder}/watch.secret\"\n\
+             [connector]\nscan_interval_ms = 100\nsettle_ms = 0\n"
+        );
+        fs::write(self.folder().join("barid.toml"), text)?;
+        Ok(())
+    }
+
+    fn delete_topics(&self) -> Result<()> {
+        let names = records::topics(&self.bootstrap_servers, &self.prefix)?.into_keys().collect::<Vec<_>>();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.bootstrap_servers).set_log_level(RDKafkaLogLevel::Emerg);
+        let admin: AdminClient<DefaultClientContext> = config.create()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(admin.delete_topics(&names, &AdminOptions::new()))?;
+        Ok(())
+    }
+}
+
+impl Drop for Deployment {
+    fn drop(&mut self) {
+        // The broker may be gone with the test; then its topics are, too.
+        if records::answers(&self.bootstrap_servers) {
+            let _ = self.delete_topics();
+        }
+    }
+}
+
+/// What the bank of the sample watches, by number.
+pub fn sample_watches() -> Result<Vec<Watch>> {
+    let list: Json = serde_json::from_str(&fs::read_to_string(cache::checkout().join(SAMPLE_WATCHES))?)?;
+    let mut watches = Vec::new();
+    for (subscriber, wishes) in list.as_object().context("no object")? {
+        for wish in wishes.as_array().into_iter().flatten() {
+            let text = |name: &str| wish[name].as_str().map(str::to_owned).with_context(|| format!("no `{name}`"));
+            let what = Watched::Person(text("person")?);
+            watches.push(Watch { subscriber: subscriber.clone(), handle: text("handle")?, what });
+        }
+    }
+    Ok(watches)
+}
+
+/// Copies the folder of each agency, without its code, and gives each a secret.
+fn lay_down_agencies(folder: &Path) -> Result<Vec<String>> {
+    let mut agencies = Vec::new();
+    for entry in fs::read_dir(cache::checkout().join("connectors"))? {
+        let source = entry?.path();
+        if !source.join("connector.toml").exists() {
+            continue;
+        }
+        let agency = source.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let target = folder.join(&agency);
+        fs::create_dir_all(target.join("sample"))?;
+        for file in ["connector.toml", "catalogue.toml"] {
+            fs::copy(source.join(file), target.join(file))?;
+        }
+        for entry in fs::read_dir(source.join("sample"))? {
+            let path = entry?.path();
+            fs::copy(&path, target.join("sample").join(path.file_name().unwrap_or_default()))?;
+        }
+        // Each connector has a secret of its own: here the agency's name in hexadecimal digits, long enough.
+        let digits: String = agency.bytes().map(|byte| format!("{byte:02x}")).collect();
+        fs::write(target.join("connector.secret"), digits.repeat(4))?;
+        agencies.push(agency);
+    }
+    agencies.sort();
+    Ok(agencies)
+}
