@@ -14,9 +14,25 @@ use barid_schemas::records::{Heartbeat, Notice};
 
 use crate::codecs::Codecs;
 
+/// Where notices and heartbeats go. Neither call may wait longer than it is told to.
+pub(crate) trait Board: Send + Sync {
+    fn post(&self, record: &Outgoing<'_>);
+    fn flush(&self, limit: Duration);
+}
+
+impl Board for BestEffortProducer {
+    fn post(&self, record: &Outgoing<'_>) {
+        self.send(record);
+    }
+
+    fn flush(&self, limit: Duration) {
+        BestEffortProducer::flush(self, limit);
+    }
+}
+
 /// Shared by the slots, the policy feed and the heartbeat.
 pub(crate) struct Bulletin {
-    producer: BestEffortProducer,
+    board: Box<dyn Board>,
     codecs: Arc<Codecs>,
     topics: Topics,
     process: String,
@@ -24,8 +40,8 @@ pub(crate) struct Bulletin {
 }
 
 impl Bulletin {
-    pub(crate) fn new(producer: BestEffortProducer, codecs: Arc<Codecs>, topics: Topics, process: String) -> Self {
-        Self { producer, codecs, topics, process, started_at: now() }
+    pub(crate) fn new(board: Box<dyn Board>, codecs: Arc<Codecs>, topics: Topics, process: String) -> Self {
+        Self { board, codecs, topics, process, started_at: now() }
     }
 
     /// `message` holds places and reason codes, never a value.
@@ -52,11 +68,11 @@ impl Bulletin {
 
     /// Gives what is not written yet a last chance.
     pub(crate) fn flush(&self, limit: Duration) {
-        self.producer.flush(limit);
+        self.board.flush(limit);
     }
 
     fn send(&self, topic: &str, value: &[u8]) {
-        self.producer.send(&Outgoing {
+        self.board.post(&Outgoing {
             topic,
             key: Some(self.process.as_bytes()),
             value: Some(value),

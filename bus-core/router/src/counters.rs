@@ -1,6 +1,6 @@
 //! The numbers that a router shows. Only what has definitely been committed is counted.
 
-use barid_telemetry::{Buckets, Counter, CounterFamily, Histogram, Metrics};
+use barid_telemetry::{Buckets, Counter, CounterFamily, Gauge, Histogram, Metrics};
 
 pub(crate) struct Counters {
     pub(crate) events: Counter,
@@ -10,6 +10,7 @@ pub(crate) struct Counters {
     pub(crate) transactions: Counter,
     pub(crate) aborted: Counter,
     pub(crate) commit_seconds: Histogram,
+    pub(crate) waiting_partitions: Gauge,
 }
 
 impl Counters {
@@ -22,6 +23,7 @@ impl Counters {
             transactions: metrics.counter("transactions", "transactions that were committed"),
             aborted: metrics.counter("aborted_transactions", "transactions that were aborted"),
             commit_seconds: metrics.histogram("commit_seconds", "time that a commit took", Buckets::Seconds),
+            waiting_partitions: metrics.gauge("waiting_partitions", "partitions that wait for the schema registry"),
         }
     }
 }

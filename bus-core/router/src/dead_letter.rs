@@ -8,6 +8,8 @@ use crate::routing::Failure;
 
 /// What the dead letter adds to the original, bytes, rounded up: reason, detail, origin, framing, batch.
 const ENVELOPE_BYTES: usize = 4_096;
+/// Names of a foreign schema stand in a detail, and they may be of any length.
+const MOST_DETAIL_BYTES: usize = 1_024;
 
 /// The dead letter of `record`. An original that would not fit into `max_record_bytes` is kept by reference: value and
 /// headers are left out, topic, partition and offset name it.
@@ -18,7 +20,7 @@ pub(crate) fn dead_letter(record: &RecordRef<'_>, failure: &Failure, max_record_
     let fits = value.len() + key.len() + headers + ENVELOPE_BYTES <= max_record_bytes;
     DeadLetter {
         reason: failure.reason.code().to_owned(),
-        detail: failure.detail.clone(),
+        detail: detail(&failure.detail),
         topic: record.topic.to_owned(),
         partition: record.partition,
         offset: record.offset,
@@ -28,6 +30,13 @@ pub(crate) fn dead_letter(record: &RecordRef<'_>, failure: &Failure, max_record_
         value_bytes: i64::try_from(value.len()).unwrap_or(i64::MAX),
         headers: if fits { headers_of(record) } else { Vec::new() },
     }
+}
+
+fn detail(whole: &str) -> String {
+    if whole.len() <= MOST_DETAIL_BYTES {
+        return whole.to_owned();
+    }
+    format!("{}…", &whole[..whole.floor_char_boundary(MOST_DETAIL_BYTES)])
 }
 
 fn headers_of(record: &RecordRef<'_>) -> Vec<HeaderEntry> {

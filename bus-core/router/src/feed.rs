@@ -2,12 +2,12 @@
 //!
 //! It runs on a thread of its own. A version is compiled here, then swapped in whole; the slots take it up between two
 //! transactions. A version that does not load, or whose manifest does not hold, changes nothing: the version before it stays in
-//! force, and a notice says so.
+//! force, also in a process that starts later, and a notice says so.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use barid_codec::{RecordError, RecordReader, RegistryError, Schemas};
+use barid_codec::{RecordError, RecordReader, Schemas};
 use barid_event::topics::Topics;
 use barid_kafka::{Cluster, Follower, KafkaError, Record, StopSignal};
 use barid_policy::versions::{PolicyVersion, PolicyVersions};
@@ -33,8 +33,11 @@ pub(crate) struct Feed {
     watch_reader: RecordReader<WatchEntry>,
     shared_catalogue: Catalogue,
     versions: PolicyVersions,
-    /// The newest complete version that is not compiled yet.
-    newest: Option<PolicyVersion>,
+    /// Complete versions that nobody has tried to compile yet, the oldest first.
+    complete: Vec<PolicyVersion>,
+    /// The highest number of a complete version. A version is never changed once it is written, so a number that is not
+    /// higher is a mistake, and taking it up would make the records of what was in force untrue.
+    highest: Option<i64>,
     watch: Arc<RwLock<WatchTable>>,
     rules: RulesInForce,
     readiness: Readiness,
@@ -65,7 +68,8 @@ impl Feed {
             watch_reader: RecordReader::new(parts.schemas),
             shared_catalogue: parts.shared_catalogue,
             versions: PolicyVersions::default(),
-            newest: None,
+            complete: Vec::new(),
+            highest: None,
             watch: Arc::default(),
             rules: parts.rules,
             readiness: parts.readiness,
@@ -82,44 +86,78 @@ impl Feed {
             if let Some(record) = self.follower.poll(POLL) {
                 self.take(&record, stop);
             }
-            // Versions that were replaced before this process began are not worth compiling.
-            if self.follower.caught_up()
-                && let Some(version) = self.newest.take()
-            {
-                self.put_in_force(&version);
+            if self.follower.caught_up() {
+                self.put_newest_in_force();
             }
         }
     }
 
     fn take(&mut self, record: &Record, stop: &StopSignal) {
-        if record.topic == self.policy_topic {
-            let Some(value) = &record.value else { return };
-            let decoded = decode(&self.policy_reader, value, stop);
-            match decoded.map(|record| self.versions.add(record)) {
-                Some(Ok(Some(version))) => self.newest = Some(version),
-                Some(Ok(None)) => {}
-                Some(Err(error)) => self.refuse(&error.to_string()),
-                None if stop.is_stopped() => {}
-                None => self.refuse(&format!("record at offset {} of the policy topic cannot be read", record.offset)),
-            }
-            return;
-        }
-        let key = record.key.as_deref().and_then(|key| std::str::from_utf8(key).ok()).unwrap_or_default();
-        let mut watch = self.watch.write().unwrap_or_else(PoisonError::into_inner);
-        let outcome = match &record.value {
-            None => watch.remove(key).map(|_| ()),
-            Some(value) => match decode(&self.watch_reader, value, stop) {
-                Some(entry) => watch.apply(&entry).map(|_| ()),
-                None => return,
-            },
+        let outcome = if record.topic == self.policy_topic {
+            self.take_policy(record, stop)
+        } else {
+            self.take_watch(record, stop)
         };
-        self.watch_gauge.set(i64::try_from(watch.len()).unwrap_or(i64::MAX));
-        if let Err(error) = outcome {
-            tracing::warn!(%error, partition = record.partition, offset = record.offset, "a watch key is left out");
+        if let Err(Stopped) = outcome {
+            tracing::debug!("the policy feed stops with a record that it could not read");
         }
     }
 
-    fn put_in_force(&mut self, version: &PolicyVersion) {
+    fn take_policy(&mut self, record: &Record, stop: &StopSignal) -> Result<(), Stopped> {
+        let Some(value) = &record.value else { return Ok(()) };
+        let decoded = decode(&self.policy_reader, value, || self.waits(record), stop)?;
+        match decoded.map(|record| self.versions.add(record)) {
+            Ok(Ok(Some(version))) if self.highest.is_some_and(|highest| version.version <= highest) => {
+                self.refuse(&format!("version {} comes after a version that is not lower", version.version));
+            }
+            Ok(Ok(Some(version))) => {
+                self.highest = Some(version.version);
+                self.complete.push(version);
+            }
+            Ok(Ok(None)) => {}
+            Ok(Err(error)) => self.refuse(&error.to_string()),
+            Err(error) => self.refuse(&format!("the record at offset {} cannot be read: {error}", record.offset)),
+        }
+        Ok(())
+    }
+
+    fn take_watch(&self, record: &Record, stop: &StopSignal) -> Result<(), Stopped> {
+        // Decoded before the table is locked: it may have to wait for the registry, and no slot shall wait with it.
+        let entry = match &record.value {
+            None => None,
+            Some(value) => match decode(&self.watch_reader, value, || self.waits(record), stop)? {
+                Ok(entry) => Some(entry),
+                Err(error) => {
+                    tracing::warn!(%error, partition = record.partition, offset = record.offset, "a watch key is left out");
+                    return Ok(());
+                }
+            },
+        };
+        let key = record.key.as_deref().and_then(|key| std::str::from_utf8(key).ok()).unwrap_or_default();
+        let mut watch = self.watch.write().unwrap_or_else(PoisonError::into_inner);
+        let outcome = match entry {
+            None => watch.remove(key).map(|_| ()),
+            Some(entry) => watch.apply(&entry),
+        };
+        self.watch_gauge.set(i64::try_from(watch.len()).unwrap_or(i64::MAX));
+        drop(watch);
+        if let Err(error) = outcome {
+            tracing::warn!(%error, partition = record.partition, offset = record.offset, "a watch key is left out");
+        }
+        Ok(())
+    }
+
+    /// Versions that were replaced before anybody could take them up are not worth compiling, unless those after them are
+    /// refused.
+    fn put_newest_in_force(&mut self) {
+        while let Some(version) = self.complete.pop() {
+            if self.put_in_force(&version) {
+                self.complete.clear();
+            }
+        }
+    }
+
+    fn put_in_force(&self, version: &PolicyVersion) -> bool {
         match load(&self.shared_catalogue, &version.files) {
             Ok(policy) => {
                 let permits = policy.permits.len();
@@ -127,8 +165,12 @@ impl Feed {
                 self.version_gauge.set(version.version);
                 self.readiness.ready("policy");
                 tracing::info!(version = version.version, permits, "policy is taken up");
+                true
             }
-            Err(mistakes) => self.refuse(&format!("version {} has mistakes: {mistakes}", version.version)),
+            Err(mistakes) => {
+                self.refuse(&format!("version {} has mistakes: {mistakes}", version.version));
+                false
+            }
         }
     }
 
@@ -136,33 +178,39 @@ impl Feed {
         tracing::error!(why, "policy is refused, the version before it stays in force");
         self.bulletin.notice("policy_refused", why.to_owned());
     }
+
+    /// Says once that a record waits for its schema.
+    fn waits(&self, record: &Record) {
+        let place = format!("{}/{}@{}", record.topic, record.partition, record.offset);
+        tracing::warn!(place, "the schema registry cannot give the schema of this record, waiting for it");
+        self.bulletin.notice("unknown_schema", format!("{place} waits for its schema, and all that is behind it"));
+    }
 }
 
-/// Decodes a record; waits while the registry cannot give its schema. `None` if the record is broken or the wait was stopped.
+/// The stop signal came while something was waited for.
+struct Stopped;
+
+/// Decodes a record. Waits while the registry cannot give its schema, whatever the reason, and calls `waits` once if so: a
+/// version that was left out because of the registry would be missing until the next start.
 fn decode<T: barid_schemas::records::Schema + DeserializeOwned>(
     reader: &RecordReader<T>,
     value: &[u8],
+    waits: impl Fn(),
     stop: &StopSignal,
-) -> Option<T> {
+) -> Result<Result<T, RecordError>, Stopped> {
     let mut told = false;
     loop {
         match reader.decode(value) {
-            Ok(record) => return Some(record),
-            Err(RecordError::Registry(RegistryError::Unavailable { .. } | RegistryError::UnknownId(_))) => {
+            Err(RecordError::Registry(_)) => {
                 if !told {
-                    tracing::warn!(
-                        "the schema registry cannot give the schema of a policy or watch record, waiting for it"
-                    );
+                    waits();
                     told = true;
                 }
                 if stop.wait(REGISTRY_RETRY) {
-                    return None;
+                    return Err(Stopped);
                 }
             }
-            Err(error) => {
-                tracing::error!(%error, "a policy or watch record cannot be read");
-                return None;
-            }
+            outcome => return Ok(outcome),
         }
     }
 }

@@ -18,6 +18,7 @@ mod codecs;
 mod counters;
 mod dead_letter;
 mod feed;
+mod holds;
 mod reason;
 mod router;
 mod routing;
@@ -25,6 +26,9 @@ mod rules;
 mod settings;
 mod slot;
 mod walks;
+
+#[cfg(test)]
+mod tests;
 
 pub use reason::Reason;
 pub use router::{Progress, Router, RouterError};

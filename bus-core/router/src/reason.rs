@@ -15,7 +15,7 @@ pub enum Reason {
     ForeignSchema,
     /// The datum is not what its schema says.
     UndecodableDatum,
-    /// `event_id` or `corr_id` is not a UUID: free text there would go to every subscriber.
+    /// `event_id` or `corr_id` is not a UUID in lower-case digits and hyphens: free text there would go to every subscriber.
     BadId,
     /// The record says that it is a coarse view; the publisher's own events are exact.
     NotExact,
@@ -25,6 +25,10 @@ pub enum Reason {
     UnknownService,
     /// The service belongs to another agency.
     NotTheOwner,
+    /// No catalogue knows one of the two statuses, so no permit can name it and no phase stands for it.
+    UnknownStatus,
+    /// The record has no timestamp, by which the validity of permits is judged.
+    NoTimestamp,
     /// The header of watch keys cannot be read.
     BadWatchKeys,
     /// A copy, with its headers, is larger than the broker takes.
@@ -33,7 +37,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons: one counter each.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::NoValue,
         Self::BadFraming,
         Self::ForeignSchema,
@@ -43,6 +47,8 @@ impl Reason {
         Self::PublisherMismatch,
         Self::UnknownService,
         Self::NotTheOwner,
+        Self::UnknownStatus,
+        Self::NoTimestamp,
         Self::BadWatchKeys,
         Self::CopyTooLarge,
     ];
@@ -60,6 +66,8 @@ impl Reason {
             Self::PublisherMismatch => "publisher_mismatch",
             Self::UnknownService => "unknown_service",
             Self::NotTheOwner => "not_the_owner",
+            Self::UnknownStatus => "unknown_status",
+            Self::NoTimestamp => "no_timestamp",
             Self::BadWatchKeys => "bad_watch_keys",
             Self::CopyTooLarge => "copy_too_large",
         }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Duration;
 
 use barid_codec::{RecordError, Schemas};
+use barid_event::topics::router_group;
 use barid_kafka::{
     BestEffortProducer, Input, KafkaError, StopSignal, TransactionalWorker, WorkerError, WorkerSettings,
 };
@@ -14,9 +15,10 @@ use crate::bulletin::Bulletin;
 use crate::codecs::Codecs;
 use crate::counters::Counters;
 use crate::feed::{Feed, FeedParts};
+use crate::holds::Holds;
 use crate::routing::Routing;
 use crate::rules::RulesInForce;
-use crate::settings::RouterSettings;
+use crate::settings::{MAX_RECORD_BYTES, RouterSettings};
 use crate::slot::{Slot, SlotMemory};
 use crate::walks::Walks;
 
@@ -108,9 +110,9 @@ impl Router {
         let codecs = Arc::new(codecs);
         let client_id = format!("barid-router-{}", settings.name);
         let cluster = settings.cluster.with_client_id(&client_id);
-        let producer = BestEffortProducer::new(&cluster)?;
+        let board = Box::new(BestEffortProducer::new(&cluster)?);
         let bulletin =
-            Arc::new(Bulletin::new(producer, Arc::clone(&codecs), settings.topics.clone(), settings.name.clone()));
+            Arc::new(Bulletin::new(board, Arc::clone(&codecs), settings.topics.clone(), settings.name.clone()));
         let rules = RulesInForce::default();
         let mut feed = Feed::open(FeedParts {
             cluster: &cluster,
@@ -122,48 +124,57 @@ impl Router {
             bulletin: Arc::clone(&bulletin),
             metrics: &settings.metrics,
         })?;
+        let holds = Holds::new(settings.readiness.clone(), self.counters.waiting_partitions.clone());
         let mut workers = Vec::new();
         for number in 0..settings.slots {
-            let slot = self.slot(number, &rules, &codecs, &bulletin);
+            let slot = self.slot(number, &rules, &codecs, &bulletin, &holds);
             workers.push(TransactionalWorker::new(&cluster, self.worker_settings(number), slot)?);
         }
         tracing::info!(router = settings.name, slots = settings.slots, "router starts");
 
-        // One slot that fails ends the router: its partitions would wait behind a process that looks alive.
-        let failed = StopSignal::new();
-        let everything = Everything { asked: stop.clone(), failed: failed.clone() };
+        // One thread that fails ends the router: its partitions would wait behind a process that looks alive.
+        let ending = StopSignal::new();
         let result = thread::scope(|scope| {
-            scope.spawn(|| everything.relay(&bulletin, &self.counters));
-            scope.spawn(|| feed.run(&failed));
-            let slots: Vec<_> = workers
-                .iter_mut()
-                .map(|worker| {
-                    let failed = failed.clone();
-                    scope.spawn(move || {
-                        let result = worker.run(&failed);
-                        failed.stop();
-                        result
-                    })
-                })
-                .collect();
-            let mut result = Ok(());
-            for slot in slots {
-                let ended =
-                    slot.join().unwrap_or_else(|_| Err(WorkerError::Fatal { reason: "a slot panicked".into() }));
-                result = result.and(ended);
+            let mut threads = Vec::new();
+            let relay = Relay { asked: stop, ending: &ending };
+            let (news, counters) = (&bulletin, &*self.counters);
+            threads.push(start(scope, &ending, "router heartbeat".to_owned(), move || {
+                relay.run(news, counters);
+                Ok(())
+            }));
+            // The feed's clients are dropped on its own thread, while the slots drop theirs.
+            let until = &ending;
+            threads.push(start(scope, &ending, "router policy".to_owned(), move || {
+                feed.run(until);
+                Ok(())
+            }));
+            for (number, mut worker) in workers.into_iter().enumerate() {
+                let name = format!("router slot {number}");
+                threads.push(start(scope, &ending, name, move || worker.run(until).map_err(RouterError::from)));
             }
-            failed.stop();
-            result
+            threads.into_iter().fold(Ok(()), |result, thread| {
+                let ended = thread.and_then(|thread| thread.join().unwrap_or_else(|_| Err(panicked())));
+                result.and(ended)
+            })
         });
         bulletin.flush(LAST_WORDS);
         tracing::info!(router = settings.name, "router has stopped");
-        result.map_err(RouterError::from)
+        result
     }
 
-    fn slot(&self, number: u16, rules: &RulesInForce, codecs: &Arc<Codecs>, bulletin: &Arc<Bulletin>) -> Slot {
+    fn slot(
+        &self,
+        number: u16,
+        rules: &RulesInForce,
+        codecs: &Arc<Codecs>,
+        bulletin: &Arc<Bulletin>,
+        holds: &Holds,
+    ) -> Slot {
         let settings = &self.settings;
         let walks = Walks::new(Arc::clone(&settings.registry) as Arc<dyn Schemas>);
-        let routing = Routing::new(settings.topics.clone(), walks, settings.registry.url(), settings.max_record_bytes);
+        // The client takes no larger ones.
+        let max_record_bytes = settings.max_record_bytes.min(MAX_RECORD_BYTES);
+        let routing = Routing::new(settings.topics.clone(), walks, settings.registry.url(), max_record_bytes);
         Slot {
             router: settings.name.clone(),
             number,
@@ -174,7 +185,8 @@ impl Router {
             bulletin: Arc::clone(bulletin),
             readiness: settings.readiness.clone(),
             counters: Arc::clone(&self.counters),
-            max_record_bytes: settings.max_record_bytes,
+            holds: holds.of_slot(),
+            max_record_bytes,
             memory: SlotMemory::default(),
         }
     }
@@ -182,7 +194,7 @@ impl Router {
     fn worker_settings(&self, number: u16) -> WorkerSettings {
         let settings = &self.settings;
         // The group is the deployment's: all its routers share the partitions.
-        let group_id = format!("{}.router", settings.deployment);
+        let group_id = router_group(&settings.deployment);
         let transactional_id = format!("{}/{}/{number}", settings.deployment, settings.name);
         WorkerSettings {
             producers: settings.producers,
@@ -193,15 +205,44 @@ impl Router {
     }
 }
 
-/// The two reasons to end: somebody asked for it, or a slot failed.
-struct Everything {
-    asked: StopSignal,
-    failed: StopSignal,
+/// Starts a thread of the router. However it ends, all others end too: the guard stops them even while it panics.
+fn start<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    ending: &'scope StopSignal,
+    name: String,
+    work: impl FnOnce() -> Result<(), RouterError> + Send + 'scope,
+) -> Result<ScopedJoinHandle<'scope, Result<(), RouterError>>, RouterError> {
+    let started = thread::Builder::new().name(name).spawn_scoped(scope, move || {
+        let _guard = EndAll(ending);
+        work()
+    });
+    started.map_err(|error| {
+        ending.stop();
+        RouterError::Thread { reason: error.to_string() }
+    })
 }
 
-impl Everything {
-    /// Says every ten seconds that the router lives, and passes a stop that was asked for on to all threads.
-    fn relay(&self, bulletin: &Bulletin, counters: &Counters) {
+struct EndAll<'s>(&'s StopSignal);
+
+impl Drop for EndAll<'_> {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+fn panicked() -> RouterError {
+    RouterError::Thread { reason: "it panicked".to_owned() }
+}
+
+/// The two reasons to end: somebody asked for it, or a thread of the router ended.
+struct Relay<'s> {
+    asked: &'s StopSignal,
+    ending: &'s StopSignal,
+}
+
+impl Relay<'_> {
+    /// Says every ten seconds that the router lives, until there is a reason to end.
+    fn run(&self, bulletin: &Bulletin, counters: &Counters) {
         const STEP: Duration = Duration::from_millis(100);
         let mut since = HEARTBEAT;
         loop {
@@ -213,11 +254,10 @@ impl Everything {
                 ]));
                 since = Duration::ZERO;
             }
-            if self.failed.is_stopped() {
+            if self.ending.is_stopped() {
                 return;
             }
             if self.asked.wait(STEP) {
-                self.failed.stop();
                 return;
             }
             since += STEP;

@@ -8,7 +8,6 @@
 //! over but a `traceparent` that parses: what a publisher adds there could tell what a view withholds.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use barid_codec::{RegistryError, Spans, Walk, framing, view};
 use barid_event::TraceParent;
@@ -23,7 +22,7 @@ use uuid::Uuid;
 
 use crate::reason::Reason;
 use crate::rules::Rules;
-use crate::walks::Walks;
+use crate::walks::{Unread, Walks};
 
 /// A failure with the place in the record where it lies; never a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +42,8 @@ impl Failure {
 pub(crate) enum Hold {
     /// The registry does not know the schema id.
     UnknownSchema(u32),
+    /// The registry gives the schema id to another record than the one that was written with it.
+    ReassignedSchema(u32),
     /// The registry does not answer.
     RegistryAway(String),
 }
@@ -159,11 +160,13 @@ impl Routing {
         let value = record.value.ok_or_else(|| dead(Reason::NoValue, String::new()))?;
         let (schema_id, datum) =
             framing::unframe(value).map_err(|error| dead(Reason::BadFraming, error.to_string()))?;
-        let walk = self.walk(schema_id)?;
-        let spans = walk.run(datum).map_err(|error| dead(Reason::UndecodableDatum, error.to_string()))?;
+        let (walk, spans) = self.walks.read(schema_id, datum).map_err(|unread| unread_fate(unread, schema_id))?;
         let publisher = self.topics.agency_of(record.topic).unwrap_or_default();
         let ids = check_envelope(&rules.policy().catalogue, publisher, &spans).map_err(Fate::DeadLetter)?;
-
+        // Permits are valid at the time of the record: without one none would be, and the event would vanish unseen.
+        if record.timestamp_ms < 0 {
+            return Err(dead(Reason::NoTimestamp, String::new()));
+        }
         let watch_keys = watch_keys(record).map_err(Fate::DeadLetter)?;
         let facts = facts(&spans, &watch_keys, record.timestamp_ms);
         let watch = rules.watch();
@@ -187,18 +190,6 @@ impl Routing {
             copies.copies.push(parts);
         }
         self.check_sizes(key, copies).map_err(Fate::DeadLetter)
-    }
-
-    fn walk(&mut self, schema_id: u32) -> Result<Arc<Walk>, Fate> {
-        self.walks.get(schema_id).map_err(|error| match error {
-            crate::walks::WalkUnavailable::Registry(RegistryError::UnknownId(id)) => {
-                Fate::Hold(Hold::UnknownSchema(id))
-            }
-            crate::walks::WalkUnavailable::Registry(error) => Fate::Hold(Hold::RegistryAway(error.to_string())),
-            crate::walks::WalkUnavailable::Foreign(detail) => {
-                Fate::DeadLetter(Failure::new(Reason::ForeignSchema, format!("schema {schema_id}: {detail}")))
-            }
-        })
     }
 
     fn headers(
@@ -243,6 +234,18 @@ impl Routing {
     }
 }
 
+fn unread_fate(unread: Unread, schema_id: u32) -> Fate {
+    match unread {
+        Unread::Registry(RegistryError::UnknownId(id)) => Fate::Hold(Hold::UnknownSchema(id)),
+        Unread::Registry(error) => Fate::Hold(Hold::RegistryAway(error.to_string())),
+        Unread::Reassigned => Fate::Hold(Hold::ReassignedSchema(schema_id)),
+        Unread::Foreign(detail) => {
+            Fate::DeadLetter(Failure::new(Reason::ForeignSchema, format!("schema {schema_id}: {detail}")))
+        }
+        Unread::Datum(error) => Fate::DeadLetter(Failure::new(Reason::UndecodableDatum, error.to_string())),
+    }
+}
+
 /// The ids of an event, proved to be UUIDs.
 #[derive(Debug, Clone, Copy)]
 struct Ids {
@@ -257,7 +260,6 @@ struct Shown<'s> {
 }
 
 fn check_envelope(catalogue: &Catalogue, publisher: &str, spans: &Spans<'_>) -> Result<Ids, Failure> {
-    let id = |text: &str, field: &str| Uuid::try_parse(text).map_err(|_| Failure::new(Reason::BadId, field));
     let ids = Ids { event_id: id(spans.event_id, "event_id")?, corr_id: id(spans.corr_id, "corr_id")? };
     let check = |holds: bool, reason, field: &str| if holds { Ok(()) } else { Err(Failure::new(reason, field)) };
     check(spans.view == View::Exact, Reason::NotExact, "view")?;
@@ -265,7 +267,17 @@ fn check_envelope(catalogue: &Catalogue, publisher: &str, spans: &Spans<'_>) -> 
     let service = catalogue.services.get(spans.service_code);
     let service = service.ok_or_else(|| Failure::new(Reason::UnknownService, "service_code"))?;
     check(service.may_be_published_by(publisher), Reason::NotTheOwner, "service_code")?;
+    check(catalogue.statuses.contains_key(spans.status_to), Reason::UnknownStatus, "status_to")?;
+    let from_known = spans.status_from.is_none_or(|status| catalogue.statuses.contains_key(status));
+    check(from_known, Reason::UnknownStatus, "status_from")?;
     Ok(ids)
+}
+
+/// A UUID in its one spelling: key, header and payload of a copy say the same, byte for byte.
+fn id(text: &str, field: &str) -> Result<Uuid, Failure> {
+    let parsed = Uuid::try_parse(text).ok();
+    let spelled = |uuid: &Uuid| *uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == *text;
+    parsed.filter(spelled).ok_or_else(|| Failure::new(Reason::BadId, field))
 }
 
 fn facts<'f>(spans: &Spans<'f>, watch_keys: &'f [WatchKey], timestamp_ms: i64) -> EventFacts<'f> {
@@ -308,7 +320,7 @@ fn write_view<'s>(
         catalogue
             .phase(status)
             .map(barid_schemas::catalogue::Phase::code)
-            .ok_or_else(|| Failure::new(Reason::UnknownService, format!("{field}: a status without a phase")))
+            .ok_or_else(|| Failure::new(Reason::UnknownStatus, field))
     };
     let phase_to = phase(spans.status_to, "status_to")?;
     let phase_from = spans.status_from.map(|status| phase(status, "status_from")).transpose()?;

@@ -27,7 +27,7 @@ pub struct RouterSettings {
     pub commit_interval: Duration,
     /// …or after this many events.
     pub commit_records: usize,
-    /// The largest record that the inboxes take, bytes.
+    /// The largest record that the inboxes take, bytes; no more than [`MAX_RECORD_BYTES`] counts.
     pub max_record_bytes: usize,
     pub cluster: Cluster,
     pub registry: Arc<Registry>,

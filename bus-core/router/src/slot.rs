@@ -1,12 +1,14 @@
 //! One slot: what the transactional worker asks for at each record.
 //!
 //! A transaction is decided under one version of the policy. `begin` takes up the newest version and, in the first transaction
-//! under it and after each assignment, writes for every partition from which offset on it was in force.
+//! under it and after each assignment, writes for every partition from which offset on it was in force. A slot that has
+//! nothing to read opens a transaction for that alone.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use barid_codec::RecordError;
 use barid_event::topics::Topics;
 use barid_kafka::{Begin, Outbox, Outgoing, Processor, RecordRef, SendError, Tick, Verdict, WorkerEvent};
 use barid_schemas::records::PolicyApplied;
@@ -16,6 +18,7 @@ use crate::bulletin::{Bulletin, now};
 use crate::codecs::Codecs;
 use crate::counters::Counters;
 use crate::dead_letter::{dead_letter, origin};
+use crate::holds::SlotHolds;
 use crate::routing::{Copies, Failure, Fate, Hold, Routing};
 use crate::rules::{Rules, RulesInForce};
 
@@ -33,6 +36,7 @@ pub(crate) struct Slot {
     pub(crate) bulletin: Arc<Bulletin>,
     pub(crate) readiness: Readiness,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) holds: SlotHolds,
     pub(crate) max_record_bytes: usize,
     pub(crate) memory: SlotMemory,
 }
@@ -50,8 +54,17 @@ pub(crate) struct SlotMemory {
     key: String,
     /// What the open transaction counts, added to the counters when it commits.
     tally: Tally,
-    /// Partitions that wait for a schema, so that each wait is told once.
-    waiting: HashSet<(String, i32)>,
+    /// The partitions that the slot has.
+    assigned: HashSet<(String, i32)>,
+}
+
+/// Why something was not sent.
+#[derive(Debug, thiserror::Error)]
+enum Unsent {
+    #[error(transparent)]
+    Kafka(#[from] SendError),
+    #[error(transparent)]
+    Record(#[from] RecordError),
 }
 
 #[derive(Default)]
@@ -68,6 +81,7 @@ impl Processor for Slot {
         let version = rules.version();
         self.memory.telling_version = self.memory.told_version;
         if begin.first_after_assignment || self.memory.told_version != Some(version) {
+            let mut told = true;
             for assigned in begin.assigned {
                 let applied = PolicyApplied {
                     router: self.router.clone(),
@@ -78,9 +92,10 @@ impl Processor for Slot {
                     from_offset: assigned.next_offset,
                     at: now(),
                 };
-                self.tell_applied(&applied, out);
+                told &= self.tell_applied(&applied, out);
             }
-            self.memory.telling_version = Some(version);
+            // What was not told is told in the next transaction.
+            self.memory.telling_version = told.then_some(version);
         }
     }
 
@@ -94,31 +109,40 @@ impl Processor for Slot {
             Fate::DeadLetter(failure) => self.send_dead_letter(record, &failure, out),
             Fate::Hold(hold) => return self.hold(record, &hold),
         };
+        if self.holds.release(record.topic, record.partition) {
+            tracing::info!(topic = record.topic, partition = record.partition, "partition goes on");
+        }
         match sent {
             Ok(()) => {
                 self.memory.tally.events += 1;
                 Verdict::Done
             }
-            // The worker aborts and gives the record again.
-            Err(SendError::Failed { .. }) => Verdict::Done,
+            // The outbox has kept the failure: the worker aborts and gives the record again.
+            Err(Unsent::Kafka(SendError::Failed { .. })) => Verdict::Done,
             // Sizes were checked before anything was sent, so the client's limit is smaller than the router was told.
-            Err(error @ SendError::TooLarge { .. }) => Verdict::Fatal { reason: error.to_string() },
+            Err(Unsent::Kafka(error @ SendError::TooLarge { .. })) => Verdict::Fatal { reason: error.to_string() },
+            Err(Unsent::Record(error)) => Verdict::Fatal { reason: error.to_string() },
         }
     }
 
     fn tick(&mut self) -> Tick {
         let newest = self.rules.get().map(|rules| rules.version());
-        if newest.is_some() && newest != self.memory.told_version { Tick::OpenTransaction } else { Tick::Nothing }
+        let untold = newest.is_some() && newest != self.memory.told_version;
+        if untold && !self.memory.assigned.is_empty() { Tick::OpenTransaction } else { Tick::Nothing }
     }
 
     fn event(&mut self, event: &WorkerEvent) {
         match event {
             WorkerEvent::Assigned { partitions } => {
                 tracing::info!(slot = self.number, partitions = partitions.len(), "partitions are assigned");
+                let names = partitions.iter().map(|assigned| (assigned.topic.clone(), assigned.partition));
+                self.memory.assigned = names.collect();
+                self.memory.told_version = None;
             }
             WorkerEvent::Revoked { partitions, lost } => {
                 tracing::info!(slot = self.number, partitions = partitions.len(), lost, "partitions are revoked");
-                self.memory.waiting.retain(|waiting| !partitions.contains(waiting));
+                self.memory.assigned.retain(|assigned| !partitions.contains(assigned));
+                self.holds.revoke(partitions);
             }
             WorkerEvent::Committed { took, .. } => self.committed(*took),
             WorkerEvent::Aborted { reason } => {
@@ -129,31 +153,24 @@ impl Processor for Slot {
             WorkerEvent::Rebuilt { reason } => {
                 tracing::warn!(slot = self.number, reason, "producers were made new");
             }
-            WorkerEvent::PartitionResumed { topic, partition } => {
-                if self.memory.waiting.remove(&(topic.clone(), *partition)) {
-                    tracing::info!(slot = self.number, topic, partition, "partition goes on");
-                }
-                if self.memory.waiting.is_empty() {
-                    self.readiness.ready("registry");
-                }
-            }
             WorkerEvent::BrokerAway { reason } => {
                 if self.readiness.not_ready("broker", "does not answer") {
                     tracing::warn!(reason, "the broker does not answer, waiting for it");
                 }
             }
-            WorkerEvent::BrokerBack => {
+            WorkerEvent::Started | WorkerEvent::BrokerBack => {
                 if self.readiness.ready("broker") {
                     tracing::info!("the broker answers");
                 }
             }
+            // A pause that ends is only the next try: a wait is over when the record is decided.
             _ => {}
         }
     }
 }
 
 impl Slot {
-    fn send_copies(&mut self, out: &mut Outbox) -> Result<(), SendError> {
+    fn send_copies(&mut self, out: &mut Outbox) -> Result<(), Unsent> {
         for copy in self.memory.copies.iter() {
             let headers = copy.borrowed_headers();
             out.send(&copy.outgoing(&self.memory.key, &headers))?;
@@ -162,15 +179,8 @@ impl Slot {
         Ok(())
     }
 
-    fn send_dead_letter(
-        &mut self,
-        record: &RecordRef<'_>,
-        failure: &Failure,
-        out: &mut Outbox,
-    ) -> Result<(), SendError> {
-        let letter = dead_letter(record, failure, self.max_record_bytes);
-        let value = self.codecs.dead_letter.to_vec(&letter);
-        let value = value.map_err(|error| SendError::Failed { reason: error.to_string() })?;
+    fn send_dead_letter(&mut self, record: &RecordRef<'_>, failure: &Failure, out: &mut Outbox) -> Result<(), Unsent> {
+        let value = self.codecs.dead_letter.to_vec(&dead_letter(record, failure, self.max_record_bytes))?;
         let publisher = self.topics.agency_of(record.topic).unwrap_or_default();
         let topic = self.topics.deadletter(publisher);
         let key = origin(record);
@@ -186,27 +196,29 @@ impl Slot {
         Ok(())
     }
 
-    fn tell_applied(&mut self, applied: &PolicyApplied, out: &mut Outbox) {
+    /// Whether it was written.
+    fn tell_applied(&self, applied: &PolicyApplied, out: &mut Outbox) -> bool {
         let key = format!("{}/{}", applied.topic, applied.partition);
-        // A record that cannot be written fails the transaction, which is tried again whole.
-        if let Ok(value) = self.codecs.policy_applied.to_vec(applied) {
-            let topic = self.topics.policy_applied();
-            let _ = out.send(&Outgoing {
-                topic: &topic,
-                key: Some(key.as_bytes()),
-                value: Some(&value),
-                ..Outgoing::default()
-            });
+        let sent = self.codecs.policy_applied.to_vec(applied).map_err(Unsent::from).and_then(|value| {
+            let (topic, key) = (self.topics.policy_applied(), key.as_bytes());
+            let record = Outgoing { topic: &topic, key: Some(key), value: Some(&value), ..Outgoing::default() };
+            out.send(&record).map_err(Unsent::from)
+        });
+        if let Err(error) = &sent {
+            tracing::error!(%error, version = applied.version, "it cannot be told that the policy is in force");
         }
+        sent.is_ok()
     }
 
     fn hold(&mut self, record: &RecordRef<'_>, hold: &Hold) -> Verdict {
         let (reason, detail) = match hold {
             Hold::UnknownSchema(id) => ("unknown_schema", format!("the registry does not know schema {id}")),
+            Hold::ReassignedSchema(id) => {
+                ("unknown_schema", format!("the registry gives schema {id} to another record, it has lost its memory"))
+            }
             Hold::RegistryAway(error) => ("registry_away", error.clone()),
         };
-        self.readiness.not_ready("registry", reason);
-        if self.memory.waiting.insert((record.topic.to_owned(), record.partition)) {
+        if self.holds.hold(record.topic, record.partition, reason) {
             let place = format!("{}/{}@{}", record.topic, record.partition, record.offset);
             tracing::warn!(place, reason, detail, "partition waits, nothing is lost");
             self.bulletin.notice(reason, format!("{place} waits: {detail}"));
