@@ -19,8 +19,14 @@ Start here:
   barid connect --suggest export.csv          a first connector.toml for an unknown export
   barid connect --config connector.toml --dry-run
 
-Exit codes: 0 done; 1 failed; 2 wrong usage; 3 mistakes in a configuration; 4 Kafka or registry not reachable;
-            5 a check found something; 6 another process has this name"
+Exit codes:
+  0  done
+  1  it did not work; stderr says why
+  2  wrong usage
+  3  mistakes in a configuration, each with its place
+  4  Kafka or the registry does not answer
+  5  a check found something: rows in quarantine, topics that differ, no such matter
+  6  another process has this name"
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]

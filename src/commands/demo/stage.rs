@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use barid_codec::{RecordCodec, Registry, RegistrySettings};
-use barid_connector::{Connector, ConnectorConfig, ConnectorSettings, FileReport, Keys, catalogue_beside, load_config};
+use barid_connector::{Connector, ConnectorConfig, ConnectorSettings, FileReport, Keys, Report, catalogue_beside, load_config};
 use barid_event::Secret;
 use barid_event::topics::Topics;
 use barid_kafka::{Cluster, InProcessBroker, Outgoing, StopSignal, TransactionalProducer};
@@ -244,31 +244,37 @@ fn router(bus: &Bus) -> Router {
     })
 }
 
-/// One connector after another: what is shown is the same at each run.
+/// All connectors at once, as in the offices; shown in the order of their folders.
 fn read_exports(
     bus: &Bus,
     configs: Vec<ConnectorConfig>,
     keys: &Keys,
 ) -> Result<(Vec<FileReport>, Vec<String>), Failure> {
-    let (mut exports, mut faults) = (Vec::new(), Vec::new());
-    for config in configs {
-        let settings = ConnectorSettings {
-            cluster: bus.cluster.clone(),
-            registry: Arc::clone(&bus.registry),
-            topics: bus.topics.clone(),
-            deployment: DEPLOYMENT.to_owned(),
-            keys: keys.clone(),
-            once: true,
-            poll_interval: Duration::from_millis(50),
-            process: format!("connector/{}", config.agency),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        };
-        let connector = Connector::new(config, settings, Metrics::new("connector"), Readiness::default());
-        let report = connector.run(&bus.stop)?;
-        exports.extend(report.files);
-        faults.extend(report.faults.iter().flat_map(|fault| &fault.faults).map(ToString::to_string));
-    }
-    Ok((exports, faults))
+    let reports = thread::scope(|scope| {
+        let running: Vec<_> = configs.into_iter().map(|config| scope.spawn(|| connect(bus, config, keys))).collect();
+        running
+            .into_iter()
+            .map(|connector| connector.join().unwrap_or_else(|_| Err(Failure::failed("a connector panicked"))))
+            .collect::<Result<Vec<_>, _>>()
+    })?;
+    let faults = reports.iter().flat_map(|report| &report.faults).flat_map(|fault| &fault.faults);
+    let faults = faults.map(ToString::to_string).collect();
+    Ok((reports.into_iter().flat_map(|report| report.files).collect(), faults))
+}
+
+fn connect(bus: &Bus, config: ConnectorConfig, keys: &Keys) -> Result<Report, Failure> {
+    let settings = ConnectorSettings {
+        cluster: bus.cluster.clone(),
+        registry: Arc::clone(&bus.registry),
+        topics: bus.topics.clone(),
+        deployment: DEPLOYMENT.to_owned(),
+        keys: keys.clone(),
+        once: true,
+        poll_interval: Duration::from_millis(50),
+        process: format!("connector/{}", config.agency),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    Ok(Connector::new(config, settings, Metrics::new("connector"), Readiness::default()).run(&bus.stop)?)
 }
 
 fn wait_until_routed(progress: &Progress, events: u64) -> Result<(), Failure> {
