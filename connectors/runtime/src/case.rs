@@ -204,18 +204,23 @@ impl<'a> Planner<'a> {
             .find(|entry| !entry.row.is_sound() && entry.row.moment == Moment::Unknown)
             .and_then(|entry| entry.row.problems.first())
             .map(|problem| problem.reason.clone());
-        let published: Vec<Option<String>> = entries
-            .iter()
-            .zip(&known.of_entries)
-            .map(|(entry, known)| known.and(entry.row.status.clone()))
-            .collect();
+        let published: Vec<Option<String>> =
+            entries.iter().zip(&known.of_entries).map(|(entry, known)| known.and(entry.row.status.clone())).collect();
         let last_is_observed = state.is_some_and(|state| {
             entries.iter().zip(&known.of_entries).any(|(entry, known)| {
-                entry.row.moment == Moment::Observed
-                    && known.is_some_and(|known| identity::is_last(state, known))
+                entry.row.moment == Moment::Observed && known.is_some_and(|known| identity::is_last(state, known))
             })
         });
-        Self { context, case_key, state: state.cloned(), known, hold, last_is_observed, published, after: BTreeMap::new() }
+        Self {
+            context,
+            case_key,
+            state: state.cloned(),
+            known,
+            hold,
+            last_is_observed,
+            published,
+            after: BTreeMap::new(),
+        }
     }
 
     fn next(&mut self, entries: &[Entry], index: usize, plan: &mut CasePlan) {
@@ -226,9 +231,9 @@ impl<'a> Planner<'a> {
             return;
         }
         let known = self.known.of_entries[index];
-        let same = known.zip(self.state.as_ref()).is_some_and(|(known, state)| {
-            state.rows[known].content_hash == row.content_hash
-        });
+        let same = known
+            .zip(self.state.as_ref())
+            .is_some_and(|(known, state)| state.rows[known].content_hash == row.content_hash);
         if same {
             self.outcome(entry, Outcome::Unchanged, plan);
         } else if self.hold.is_some() {
@@ -258,8 +263,11 @@ impl<'a> Planner<'a> {
             correction_of: Some(former),
         }
         .event();
-        state.rows[known] =
-            PublishedRow { row_identity: identity, content_hash: entry.row.content_hash, event_id: event.event.event_id };
+        state.rows[known] = PublishedRow {
+            row_identity: identity,
+            content_hash: entry.row.content_hash,
+            event_id: event.event.event_id,
+        };
         if is_last {
             state.last_status.clone_from(&event.event.status_to);
             state.last_occurred_at = event.event.occurred_at;
@@ -343,7 +351,8 @@ impl<'a> Planner<'a> {
     fn verdict(&self, entry: &Entry, index: usize, late: bool) -> Verdict {
         let state = self.state.as_ref();
         let before = if late { self.before(index) } else { state.map(|state| state.last_status.clone()) };
-        let after = if late { self.after(index).or_else(|| state.map(|state| state.last_status.clone())) } else { None };
+        let after =
+            if late { self.after(index).or_else(|| state.map(|state| state.last_status.clone())) } else { None };
         transition::judge(self.context.config, state, &entry.row, before, after.as_deref())
     }
 
@@ -401,11 +410,8 @@ fn write_quarantine(
     plan: &mut CasePlan,
 ) {
     plan.tombstones = before.keys().filter(|key| !after.contains_key(*key)).cloned().collect();
-    plan.upserts = after
-        .into_iter()
-        .filter(|(key, record)| before.get(key) != Some(record))
-        .map(|(_, record)| record)
-        .collect();
+    plan.upserts =
+        after.into_iter().filter(|(key, record)| before.get(key) != Some(record)).map(|(_, record)| record).collect();
 }
 
 /// The record of a row in quarantine. A row that lay there before keeps its place and its name.

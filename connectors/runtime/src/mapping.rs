@@ -28,7 +28,8 @@ use crate::source::FileFormat;
 
 pub(crate) use problem::{MachineRule, machine_problem};
 pub(crate) use row::{MappedRow, Moment, RowMapper};
-use target::{Fact, Target};
+use target::Fact;
+pub(crate) use target::Target;
 
 /// A connector's configuration, checked against the catalogue.
 #[derive(Debug, Clone)]
@@ -76,7 +77,8 @@ impl SourceConfig {
 impl SourceConfig {
     /// The columns that may tell when a status came about.
     pub(crate) fn date_columns(&self) -> impl Iterator<Item = &str> {
-        let rules = self.fields.iter().filter(|field| field.target.path == "occurred_at").flat_map(|field| &field.rules);
+        let rules =
+            self.fields.iter().filter(|field| field.target.path == "occurred_at").flat_map(|field| &field.rules);
         rules.filter_map(|rule| match &rule.input {
             Input::Column(column) => Some(column.as_str()),
             _ => None,

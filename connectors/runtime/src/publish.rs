@@ -149,7 +149,10 @@ impl Connector {
                     if certain || again {
                         return Err(ConnectorError::Fenced { agency: self.config.agency });
                     }
-                    tracing::warn!(agency = self.config.agency, "fenced after the broker was away, taking over once more");
+                    tracing::warn!(
+                        agency = self.config.agency,
+                        "fenced after the broker was away, taking over once more"
+                    );
                 }
                 Interruption::Again { part, reason } => {
                     if self.readiness.not_ready(part, reason.clone()) {

@@ -136,7 +136,8 @@ pub(crate) fn read_file<S: Sink>(
     let sha256 = reader.each(sink, |row, sink| {
         report.rows += 1;
         stored.look_for_caseless(context, &row);
-        let case = cases.entry(row.case_key.clone()).or_insert(CaseLook { first_row: row.row, rows: 0, touched: false });
+        let case =
+            cases.entry(row.case_key.clone()).or_insert(CaseLook { first_row: row.row, rows: 0, touched: false });
         case.rows += 1;
         case.touched |= stored.has(&row.case_key) || !is_published(&row, sink.memory());
         if held.as_ref().is_some_and(|rows: &Vec<MappedRow>| rows.len() >= ROWS_HELD) {
@@ -176,10 +177,7 @@ pub(crate) fn read_file<S: Sink>(
 }
 
 /// Plans what lies in quarantine without a file: a mended mapping alone may release it.
-pub(crate) fn read_quarantine<S: Sink>(
-    context: &Context<'_>,
-    sink: &mut S,
-) -> Result<u64, ReadingError<S::Error>> {
+pub(crate) fn read_quarantine<S: Sink>(context: &Context<'_>, sink: &mut S) -> Result<u64, ReadingError<S::Error>> {
     let mut stored = StoredRows::of(context, sink.memory());
     let mut report = FileReport::default();
     plan_rest(context, &mut stored, &mut report, sink)?;

@@ -63,7 +63,8 @@ fn compare(number: u64, row: &Map<String, Value>, event: &CaseEvent, file: &str,
             "file" => Value::from(file),
             "status_date" => {
                 // What the date in the expectation would have given.
-                let expected = match expected.as_str().map(|date| Cast::JalaliDate.apply(date, &CastOptions::default())) {
+                let expected = match expected.as_str().map(|date| Cast::JalaliDate.apply(date, &CastOptions::default()))
+                {
                     Some(Ok(Some(Cell::Date(date)))) => Some(start_of_day(date).at),
                     _ => None,
                 };

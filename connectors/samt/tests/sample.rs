@@ -2,7 +2,9 @@
 
 #[test]
 fn the_sample_export_gives_what_is_expected() {
-    if let Err(differences) = barid_connector::sample_check(&connector_samt::FOLDER, env!("CARGO_MANIFEST_DIR").as_ref()) {
+    if let Err(differences) =
+        barid_connector::sample_check(&connector_samt::FOLDER, env!("CARGO_MANIFEST_DIR").as_ref())
+    {
         panic!("{differences}");
     }
 }

@@ -47,10 +47,7 @@ pub(super) fn recognise<'r>(state: Option<&CaseState>, rows: impl Iterator<Item 
             *count = (*count).max(number.parse().unwrap_or(0));
         }
     }
-    let by_content = |row: &MappedRow, index: usize| state.rows[index].content_hash == row.content_hash;
-    let anything = |row: &MappedRow, _: usize| !is_newer(state, row);
-    let passes: [&dyn Fn(&MappedRow, usize) -> bool; 2] = [&by_content, &anything];
-    for pass in passes {
+    for by_content in [true, false] {
         for (entry, row) in rows.iter().enumerate() {
             if known.of_entries[entry].is_some() || !row.is_sound() {
                 continue;
@@ -62,7 +59,11 @@ pub(super) fn recognise<'r>(state: Option<&CaseState>, rows: impl Iterator<Item 
                         None => {
                             identity_key(&state.rows[index].row_identity).is_none()
                                 && Some(identity_status(&state.rows[index].row_identity)) == row.status.as_deref()
-                                && pass(row, index)
+                                && if by_content {
+                                    state.rows[index].content_hash == row.content_hash
+                                } else {
+                                    !is_newer(state, row)
+                                }
                         }
                     }
             });

@@ -13,11 +13,8 @@ use crate::{quarantine, text};
 const MACHINE_REASONS: &[&str] = &["impossible_transition", "repeated_status", "service_changed"];
 
 /// Reason codes of rows that could not be taken apart. Such a row belongs to its file, not to its columns.
-const BROKEN_REASONS: &[&str] = &[
-    SourceReason::WrongCellCount.code(),
-    SourceReason::UndecodableText.code(),
-    SourceReason::BrokenJson.code(),
-];
+const BROKEN_REASONS: &[&str] =
+    &[SourceReason::WrongCellCount.code(), SourceReason::UndecodableText.code(), SourceReason::BrokenJson.code()];
 
 /// A row in quarantine, read again with the configuration of the day.
 #[derive(Debug, Clone)]

@@ -23,7 +23,8 @@ pub(super) fn judge(
     let service_code = row.service.as_deref().unwrap_or_default();
     let status = row.status.as_deref().unwrap_or_default();
     let refuse = |rule: &MachineRule<'_>| {
-        let column = config.sources.iter().find(|source| *source.name == *row.source).map(|source| &source.status.column);
+        let column =
+            config.sources.iter().find(|source| *source.name == *row.source).map(|source| &source.status.column);
         let column = column.map_or("", String::as_str);
         let value = row.columns.get(column).map_or("", String::as_str);
         Verdict::Refused(machine_problem(column, value, service_code, rule))

@@ -62,10 +62,21 @@ impl Checker<'_> {
 
     /// An unknown word, with the nearest known one, or all of them if none is near.
     fn unknown<'k, T>(&mut self, at: &Spanned<T>, what: &str, word: &str, known: impl IntoIterator<Item = &'k str>) {
+        self.unknown_for(at, what, word, "", known);
+    }
+
+    fn unknown_for<'k, T>(
+        &mut self,
+        at: &Spanned<T>,
+        what: &str,
+        word: &str,
+        whom: &str,
+        known: impl IntoIterator<Item = &'k str>,
+    ) {
         let known: Vec<&str> = known.into_iter().collect();
         let all = known.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
         let mistake = self
-            .mistake(at, format!("unknown {what} `{word}`"))
+            .mistake(at, format!("unknown {what} `{word}`{whom}"))
             .with_cure(format!("known here: {all}"))
             .with_nearest(word, known);
         self.mistakes.push(mistake);
@@ -337,8 +348,7 @@ impl Checker<'_> {
             if let Some(service) = services.get(code.get_ref()) {
                 let states = service.states();
                 for status in words.values().filter(|status| !states.contains(status.get_ref().as_str())) {
-                    let what = format!("status of service `{}`", service.code);
-                    self.unknown(status, &what, status.get_ref(), states.iter().copied());
+                    self.unknown(status, "status", status.get_ref(), states.iter().copied());
                 }
             }
             self.doubled(words.iter().map(|(word, status)| (word, status.get_ref().as_str())));

@@ -291,7 +291,8 @@ fn wait_until(condition: impl Fn() -> bool) {
 fn the_folder_of_an_office_is_left_as_it_was() {
     let town = Town::found();
     town.export("first.csv", &FIRST);
-    let names = |path: &Path| std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
+    let names =
+        |path: &Path| std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
     let exports = town.folder.path().join("exports");
     let before = names(&exports);
     town.run_once();

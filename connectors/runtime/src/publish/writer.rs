@@ -91,7 +91,8 @@ impl<'a> Writer<'a> {
     /// Writes what is left of a reading, with the note that the file was read to its end. Notes of files that are no
     /// longer there are dropped.
     pub(super) fn finish_file(&mut self, file: FilePosition, present: &[String]) -> Result<(), Interruption> {
-        let mut files: Vec<FilePosition> = self.positions.get(&self.source).map(|p| p.files.clone()).unwrap_or_default();
+        let mut files: Vec<FilePosition> =
+            self.positions.get(&self.source).map(|p| p.files.clone()).unwrap_or_default();
         files.retain(|known| known.file != file.file && present.contains(&known.file));
         files.push(file);
         self.write(Some(files))

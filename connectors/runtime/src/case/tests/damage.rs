@@ -37,10 +37,7 @@ fn check(second: &str, reason: &str, column: &str, value: &str) {
     let of_case: Vec<_> =
         office.published.iter().filter(|event| event.case_no.as_deref() == Some("1")).cloned().collect();
     let statuses: Vec<_> = steps(&of_case).into_iter().map(|(from, to, _)| (from, to)).collect();
-    assert_eq!(
-        statuses,
-        [(None, "submitted"), (Some("submitted"), "under_review"), (Some("under_review"), "issued")]
-    );
+    assert_eq!(statuses, [(None, "submitted"), (Some("submitted"), "under_review"), (Some("under_review"), "issued")]);
     assert!(office.memory.quarantine.is_empty());
     assert_eq!(office.memory.cases["1"].parked_since, None);
     // And the full export once more publishes nothing.
@@ -78,7 +75,10 @@ fn the_31st_of_mehr_stops_the_row() {
     assert_eq!((faulty.row, problem.reason.as_str(), problem.column.as_deref()), (2, "impossible_date", Some("تاریخ")));
     let (report, events) = office.read(&damaged(&second("بررسی", "1401/07/20", ID, "100")));
     assert_eq!((report.published, report.unchanged), (3, 1));
-    assert_eq!(events.iter().map(|event| event.status_to.as_str()).collect::<Vec<_>>(), ["submitted", "under_review", "issued"]);
+    assert_eq!(
+        events.iter().map(|event| event.status_to.as_str()).collect::<Vec<_>>(),
+        ["submitted", "under_review", "issued"]
+    );
     assert!(office.memory.quarantine.is_empty());
 }
 

@@ -18,11 +18,7 @@ fn the_rows_of_a_case_become_events_in_the_order_of_their_dates() {
     let of_case: Vec<_> = events.iter().filter(|event| event.case_no.as_deref() == Some("1")).cloned().collect();
     assert_eq!(
         steps(&of_case),
-        [
-            (None, "submitted", First),
-            (Some("submitted"), "under_review", Step),
-            (Some("under_review"), "issued", Skip),
-        ]
+        [(None, "submitted", First), (Some("submitted"), "under_review", Step), (Some("under_review"), "issued", Skip),]
     );
     assert!(of_case.iter().all(|event| event.corr_id == of_case[0].corr_id));
 }
@@ -48,9 +44,13 @@ fn a_row_that_has_vanished_is_no_event() {
 #[test]
 fn an_export_that_shows_each_case_once_gives_a_step_for_each_change() {
     let mut office = Office::open();
-    for (status, date) in
-        [("ثبت", "1401/01/01"), ("بررسی", "1401/02/01"), ("صدور", "1401/04/01"), ("تعلیق", "1401/05/01"), ("صدور", "1401/06/01")]
-    {
+    for (status, date) in [
+        ("ثبت", "1401/01/01"),
+        ("بررسی", "1401/02/01"),
+        ("صدور", "1401/04/01"),
+        ("تعلیق", "1401/05/01"),
+        ("صدور", "1401/06/01"),
+    ] {
         let (report, _) = office.read(&[row("1", status, date)]);
         assert_eq!(report.published, 1, "{status}");
     }
@@ -87,11 +87,7 @@ fn other_content_under_a_known_identity_is_a_correction() {
 #[test]
 fn a_shortened_export_does_not_look_like_a_correction() {
     let mut office = Office::open();
-    let rows = [
-        row("1", "صدور", "1401/01/01"),
-        row("1", "تعلیق", "1401/02/01"),
-        row("1", "صدور", "1401/03/01"),
-    ];
+    let rows = [row("1", "صدور", "1401/01/01"), row("1", "تعلیق", "1401/02/01"), row("1", "صدور", "1401/03/01")];
     office.read(&rows);
     let (report, events) = office.read(&rows[2..]);
     assert_eq!((report.unchanged, events.len()), (1, 0));
@@ -108,11 +104,8 @@ fn a_row_that_an_export_holds_twice_is_one_fact() {
 fn a_row_that_comes_late_is_published_where_the_machine_allows_it() {
     let mut office = Office::open();
     office.read(&[row("1", "ثبت", "1401/01/01"), row("1", "صدور", "1401/05/01")]);
-    let (_, events) = office.read(&[
-        row("1", "ثبت", "1401/01/01"),
-        row("1", "بررسی", "1401/03/01"),
-        row("1", "صدور", "1401/05/01"),
-    ]);
+    let (_, events) =
+        office.read(&[row("1", "ثبت", "1401/01/01"), row("1", "بررسی", "1401/03/01"), row("1", "صدور", "1401/05/01")]);
     assert_eq!(steps(&events), [(Some("submitted"), "under_review", Step)]);
     // The case goes on from where it was, not from the late row.
     let (_, events) = office.read(&[row("1", "تعلیق", "1401/06/01")]);
@@ -184,7 +177,8 @@ fn a_repeated_status_needs_a_way_around() {
 #[test]
 fn a_case_keeps_its_corr_id_when_its_tracking_code_changes_or_comes_later() {
     let mut office = Office::open();
-    let with_code = |case: &str, status: &str, date: &str| row(case, status, date).replace(";;100", &format!(";{CODE};100"));
+    let with_code =
+        |case: &str, status: &str, date: &str| row(case, status, date).replace(";;100", &format!(";{CODE};100"));
     let (_, first) = office.read(&[row("1", "ثبت", "1401/01/01"), with_code("2", "ثبت", "1401/01/01")]);
     let (_, second) = office.read(&[with_code("1", "بررسی", "1401/02/01"), row("2", "بررسی", "1401/02/01")]);
     assert_eq!(first[0].corr_id, second[0].corr_id);

@@ -7,8 +7,13 @@ use proptest::prelude::*;
 use super::{Office, row};
 
 /// The longest straight way through the machine, and the words of it.
-const WAY: [(&str, &str); 5] =
-    [("ثبت", "submitted"), ("بررسی", "under_review"), ("موافقت", "approved"), ("صدور", "issued"), ("تعلیق", "suspended")];
+const WAY: [(&str, &str); 5] = [
+    ("ثبت", "submitted"),
+    ("بررسی", "under_review"),
+    ("موافقت", "approved"),
+    ("صدور", "issued"),
+    ("تعلیق", "suspended"),
+];
 
 /// How far each case has come, and which of its rows each reading shows.
 fn readings() -> impl Strategy<Value = Vec<Vec<(usize, usize)>>> {

@@ -103,7 +103,8 @@ impl Checker<'_> {
         if let (Some(written), false) = (&written.split, matches!(input, Input::Column(_))) {
             self.add(&written.by, "only a column can be split", "remove `split`, or add `column`");
         }
-        let when = written.when.as_ref().map(|when| self.when(when, possible, services, columns)).unwrap_or_default();
+        let when =
+            written.when.as_ref().map(|when| self.when(path, when, possible, services, columns)).unwrap_or_default();
         Some(Rule { when, input, cast, options, other_words_empty, split, required: written.required })
     }
 
@@ -250,12 +251,14 @@ impl Checker<'_> {
             _ => return,
         };
         if !known.contains(word) {
-            self.unknown(code, &format!("code of `{}`", target.path), word, known.iter().map(String::as_str));
+            let whom = format!(" for `{}`", target.path);
+            self.unknown_for(code, "code", word, &whom, known.iter().map(String::as_str));
         }
     }
 
     fn when(
         &mut self,
+        path: &Spanned<String>,
         written: &WrittenWhen,
         possible: &BTreeSet<String>,
         services: &BTreeMap<String, Service>,
@@ -275,6 +278,10 @@ impl Checker<'_> {
         }
         let plain = |words: &[Spanned<String>]| words.iter().map(|word| word.get_ref().clone()).collect();
         let keys = |words: &[String]| words.iter().map(|word| text::key(word)).collect();
+        if written.column.is_none() && !(written.is.is_empty() && written.is_not.is_empty()) {
+            let mistake = self.mistake(path, "`is` and `is_not` need the `column` that they are about");
+            self.mistakes.push(mistake.with_cure("add `column = \"…\"` to `when`"));
+        }
         let column = written.column.as_ref().map(|column| {
             columns.insert(column.get_ref().clone());
             if written.is.is_empty() && written.is_not.is_empty() {
