@@ -17,7 +17,6 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use barid_mistake::Mistakes;
 use barid_schemas::Catalogue;
@@ -38,8 +37,6 @@ pub struct ConnectorConfig {
     pub agency: String,
     /// Publish what the state machine does not allow, flagged, instead of holding it back.
     pub lenient: bool,
-    /// How long a file must not have changed before it is read.
-    pub settle_time: Duration,
     pub sources: Vec<SourceConfig>,
     /// SHA-256 of everything that decides how a row is read; 64 hexadecimal digits.
     pub sha256: String,

@@ -46,6 +46,11 @@ use telemetry::Counters;
 /// The first wait after something went wrong; each further one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// [`Connector::with_settle_time`], where nobody says otherwise.
+const SETTLE_TIME: Duration = Duration::from_secs(1);
+/// [`Connector::with_commit_records`], where nobody says otherwise: enough to carry the cost of a commit, few enough that
+/// the transaction stays far below the broker's time limit.
+const COMMIT_RECORDS: usize = 1_000;
 /// Fenced again within this time: there is another process.
 const FENCED_AGAIN: Duration = Duration::from_secs(60);
 
@@ -107,6 +112,8 @@ impl Report {
 #[derive(Debug)]
 pub struct Connector {
     config: ConnectorConfig,
+    settle_time: Duration,
+    commit_records: usize,
     settings: ConnectorSettings,
     metrics: Metrics,
     readiness: Readiness,
@@ -116,7 +123,21 @@ impl Connector {
     /// A connector that has not begun.
     #[must_use]
     pub fn new(config: ConnectorConfig, settings: ConnectorSettings, metrics: Metrics, readiness: Readiness) -> Self {
-        Self { config, settings, metrics, readiness }
+        let (settle_time, commit_records) = (SETTLE_TIME, COMMIT_RECORDS);
+        Self { config, settle_time, commit_records, settings, metrics, readiness }
+    }
+
+    /// How long a watched file must have stood unchanged before it is read: a file that is still being copied is half a
+    /// file. Whoever reads once has said that the files are complete.
+    #[must_use]
+    pub fn with_settle_time(self, settle_time: Duration) -> Self {
+        Self { settle_time, ..self }
+    }
+
+    /// How many records a transaction holds; the records of one case are never torn apart.
+    #[must_use]
+    pub fn with_commit_records(self, commit_records: usize) -> Self {
+        Self { commit_records: commit_records.max(1), ..self }
     }
 
     /// Reads and publishes until the stop signal, or with `once` until every file has been read.

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use crate::cast::{Cast, CastOptions};
 use crate::source::{FileFormat, Kind, Opened};
-use crate::{ConnectorError, folder, text};
+use crate::{ConnectorError, text};
 use guess::{Guess, Role};
 
 /// More rows say nothing new.
@@ -95,22 +95,24 @@ pub fn suggest(path: &Path) -> Result<String, ConnectorError> {
     }
     let mut guess = Guess::of(&columns, rows);
     guess.settle_roles();
-    Ok(write(&folder::name(path), &format, &columns, &guess, rows))
+    Ok(write(&path.display().to_string(), &format, &columns, &guess, rows))
 }
 
 fn write(file: &str, format: &FileFormat, columns: &[Column], guess: &Guess, rows: usize) -> String {
     let mut out = String::new();
     let name = |index: Option<usize>| quoted(index.map_or(FILL_IN, |index| &columns[index].name));
-    let _ = writeln!(
-        out,
-        "# A first configuration for `{file}` ({rows} rows looked at). Save it as connector.toml beside the export, then:"
-    );
+    let _ =
+        writeln!(out, "# A first configuration for `{file}` ({rows} rows looked at). Save it as connector.toml, then:");
     let _ = writeln!(out, "#   1. replace every {FILL_IN}; statuses and services stand in catalogue.toml");
     let _ = writeln!(out, "#   2. read the guesses below and correct them");
     let _ = writeln!(out, "#   3. barid connect --config connector.toml --dry-run");
     let _ = writeln!(out, "version = 1\n\n[connector]\nagency = {}", quoted(FILL_IN));
     let _ = writeln!(out, "\n[[source]]\nname = \"export\"\nkind = \"files\"");
-    let _ = writeln!(out, "# A file, a folder, or a pattern such as \"exports/*.csv\".\npath = {}", quoted(file));
+    let _ = writeln!(
+        out,
+        "# A file, a folder, or a pattern such as \"exports/*.csv\"; relative to the folder of this file.\npath = {}",
+        quoted(file)
+    );
     write_format(&mut out, format);
     let _ = writeln!(
         out,

@@ -5,7 +5,6 @@ mod field;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use barid_mistake::{Mistake, Mistakes, Place, parse_toml};
 use barid_schemas::Catalogue;
@@ -21,9 +20,6 @@ use super::{CaseRule, ConnectorConfig, Places, ServiceRule, SourceConfig, Status
 use crate::cast::{Cast, CastOptions};
 use crate::source::{Encoding, FileFormat, Kind, Separator};
 use crate::text;
-
-/// What `settle_seconds` is when nothing is written. A file that changed less than this long ago may still be growing.
-const SETTLE_SECONDS: u64 = 2;
 
 /// The only kind of source there is so far.
 const FILES: &str = "files";
@@ -125,19 +121,10 @@ impl Checker<'_> {
         ConnectorConfig {
             agency: self.agency.clone(),
             lenient: connector.lenient,
-            settle_time: self.seconds(connector.settle_seconds.as_ref(), SETTLE_SECONDS),
             sources,
             sha256: self.fingerprint(&services, connector.lenient),
             services,
         }
-    }
-
-    fn seconds(&mut self, written: Option<&Spanned<u64>>, default: u64) -> Duration {
-        const MOST: u64 = 86_400;
-        if let Some(written) = written.filter(|written| !(1..=MOST).contains(written.get_ref())) {
-            self.add(written, format!("`{}` seconds cannot be", written.get_ref()), format!("write 1 to {MOST}"));
-        }
-        Duration::from_secs(written.map_or(default, |written| *written.get_ref()))
     }
 
     /// Everything that decides how a row is read: a changed mapping, machine or county list reads the same file again.

@@ -29,7 +29,6 @@ pub(super) struct WrittenConnector {
     pub(super) agency: Spanned<String>,
     #[serde(default)]
     pub(super) lenient: bool,
-    pub(super) settle_seconds: Option<Spanned<u64>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -198,7 +198,7 @@ impl<'a> Session<'a> {
             return true;
         }
         let old = observation.modified.and_then(|modified| SystemTime::now().duration_since(modified).ok());
-        let old = old.is_some_and(|age| age >= self.connector.config.settle_time);
+        let old = old.is_some_and(|age| age >= self.connector.settle_time);
         old || self.growing.insert(path.to_owned(), observation).is_some_and(|earlier| settled(&earlier, &observation))
     }
 

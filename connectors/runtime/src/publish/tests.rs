@@ -33,7 +33,7 @@ transitions = [
 "#;
 const CONNECTOR: &str = r#"
 version = 1
-connector = { agency = "harbour_office", settle_seconds = 1 }
+connector = { agency = "harbour_office" }
 
 [[source]]
 name = "permits"

@@ -16,10 +16,6 @@ use crate::case::{CasePlan, PlannedEvent};
 use crate::quarantine;
 use crate::reading::{Memory, Sink};
 
-/// A transaction is committed when it holds this many records: enough to carry the cost of a commit, few enough that it
-/// stays far below the broker's time limit for a transaction.
-const RECORDS: usize = 2_000;
-
 /// How often a heartbeat is written.
 const BEAT: Duration = Duration::from_secs(10);
 
@@ -285,7 +281,7 @@ impl Sink for Writer<'_> {
         }
         self.records += plan.events.len() + plan.upserts.len() + plan.tombstones.len() + 1;
         self.batch.push(plan);
-        if self.records >= RECORDS {
+        if self.records >= self.connector.commit_records {
             self.flush()?;
             self.beat()?;
         }
