@@ -185,10 +185,22 @@ impl Admin {
         let what = format!("set the configuration of topic `{topic}`");
         let altered = within(limits::ADMIN, self.admin.alter_configs([&alter], &options()))
             .map_err(|error| admin_error(&what, &error))?;
-        match altered.into_iter().next() {
-            Some(Ok(_)) => Ok(()),
-            Some(Err((_, code))) => Err(KafkaError::Refused { what, reason: code.to_string() }),
-            None => Err(KafkaError::Refused { what, reason: "the broker gave no answer".to_owned() }),
+        if let Some(Err((_, code))) = altered.into_iter().next() {
+            return Err(KafkaError::Refused { what, reason: code.to_string() });
+        }
+        // The library drops the broker's answer for each setting, a refusal too: so look what has become of it. It takes a moment to be known.
+        let started = Instant::now();
+        loop {
+            let now = self.entries(ResourceSpecifier::Topic(topic))?;
+            let is_set = |name: &String, value: &String| {
+                now.iter().any(|entry| entry.name == *name && entry.value.as_ref() == Some(value))
+            };
+            let Some(refused) = config.iter().find(|(name, value)| !is_set(name, value)) else { return Ok(()) };
+            if started.elapsed() > limits::METADATA {
+                let reason = format!("the broker did not take `{}` for `{}`", refused.1, refused.0);
+                return Err(KafkaError::Refused { what, reason });
+            }
+            std::thread::sleep(limits::UNSTABLE_RETRY);
         }
     }
 

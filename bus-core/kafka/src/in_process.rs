@@ -1,8 +1,8 @@
 //! A broker inside the process, for the demo and fast tests: librdkafka's mock cluster.
 //!
 //! It speaks the protocol over a local port, so every client of this crate uses it as it uses a cluster. It keeps 5 MB or 100,000 records of a partition in memory and
-//! nothing after the process, creates topics only through [`InProcessBroker::create_topic`], and does **not** hide aborted transactions: nothing about exactly once
-//! is proved on it.
+//! nothing after the process, creates topics only through [`InProcessBroker::create_topic`], does **not** hide aborted transactions, and forgets the offsets that
+//! are committed inside them (a worker that is started a second time begins at the beginning): nothing about exactly once is proved on it.
 //!
 //! The mock cluster may not move between threads, so a thread of its own holds it and takes requests.
 

@@ -1,4 +1,28 @@
 //! Everything of Barid that talks to Kafka.
+//!
+//! Roles see plain types and blocking calls; the client library behind them ([rdkafka]) appears in no public item. A role runs on an OS thread of its own and passes a
+//! [`StopSignal`] to whatever may wait.
+//!
+//! * [`TransactionalWorker`]: consume, process, produce, exactly once; the router's loop.
+//! * [`TransactionalProducer`]: transactions of a process that reads elsewhere; the connector's writer.
+//! * [`read_to_high_watermark`], [`Follower`], [`Tail`]: reading without a group: once, for ever, for people.
+//! * [`BestEffortProducer`]: heartbeats and notices, which nothing depends on.
+//! * [`Admin`]: topics, settings, watermarks.
+//! * [`InProcessBroker`]: for the demo and fast tests, behind the same [`Cluster`].
+//!
+//! Settings of every client are built in one place (`settings`), time limits stand in one table (`limits`), and what an error code makes us do in another
+//! (`classify`).
+//!
+//! # Not obvious
+//!
+//! * Never purge a transactional producer: the abort does it, and keeps the sequence numbers whole; a purge of our own fails the first record of the next
+//!   transaction. A record that could not be delivered leaves such a gap too, so after one the producer is made anew.
+//! * "End of partition" and a commit without an answer are not what they seem: see `reader` and `transaction`.
+//! * A consumer that is dropped waits for the answer to its last rebalance: `Context::close` comes before every drop.
+//! * A lone broker that restarts can lose the abort marker of a transaction that times out at that moment (seen with Apache Kafka 4.3.1: "likely deleted already and
+//!   hence can be skipped"); its records then appear with the next commit of the same producer. Topics with replicas are not affected.
+//!
+//! [rdkafka]: https://docs.rs/rdkafka
 
 mod admin;
 mod best_effort;

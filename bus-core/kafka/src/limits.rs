@@ -21,9 +21,6 @@ pub(crate) const COMMIT_SLICE: Duration = Duration::from_millis(500);
 /// Handing the offsets to the transaction: two round trips to a coordinator. Nothing is committed yet, so giving up is cheap.
 pub(crate) const SEND_OFFSETS: Duration = Duration::from_secs(5);
 
-/// Emptying the queue after a purge: no network is needed, only the callbacks.
-pub(crate) const PURGE: Duration = Duration::from_secs(2);
-
 /// An abort that takes longer is given up: the producer is made new, and initialising it ends the transaction too.
 pub(crate) const ABORT: Duration = Duration::from_secs(5);
 
@@ -77,6 +74,9 @@ pub(crate) const STOP_CONSUMER: Duration = Duration::from_millis(1_500);
 
 /// Dropping the producers when stopping or rebuilding.
 pub(crate) const STOP_PRODUCERS: Duration = Duration::from_millis(750);
+
+/// How long initialising may take before it counts as a broker that is away: a busy one takes a second or two for the first of a name.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How often a worker that is waiting for the broker says so again.
 pub(crate) const AWAY_REMINDER: Duration = Duration::from_secs(60);

@@ -4,8 +4,8 @@
 //! [`TransactionError`]; the client's own states never leak out.
 //!
 //! Three rules are kept here and nowhere else. A commit is only tried when every record was reported delivered: without that the client takes 100 ms for each
-//! commit, and a record that failed would be missed. An abort purges first, for there is nothing to gain from delivering what nobody will see. And a commit whose
-//! answer does not come is [`TransactionError::Indefinite`]: it may have happened, or happen later, so nothing more is sent through this producer.
+//! commit, and a record that failed would be missed. An abort is left to the client alone, which purges its queue without tearing its sequence numbers. And a
+//! commit whose answer does not come is [`TransactionError::Indefinite`]: it may have happened, or happen later, so nothing more is sent through this producer.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer, PurgeConfig, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use crate::burial::bury;
@@ -108,6 +108,7 @@ impl TransactionalProducer {
         let config = self.cluster.transactional_producer(&self.transactional_id);
         let client = Client::from_config_and_context(&config, Context::new(&self.reach))
             .map_err(|error| TransactionError::Fatal { reason: error.to_string() })?;
+        let begun = Instant::now();
         let mut away: Option<Away> = None;
         let initialised = loop {
             if self.stop.is_stopped() {
@@ -117,6 +118,9 @@ impl TransactionalProducer {
             match client.init_transactions(limits::INIT_SLICE) {
                 Ok(()) => break Ok(()),
                 Err(error) => match self.judge(Call::Init, &error, &client) {
+                    TransactionError::Unavailable { .. } if begun.elapsed() < limits::PATIENCE => {
+                        self.stop.wait(limits::AWAY_FIRST.saturating_sub(started.elapsed()));
+                    }
                     TransactionError::Unavailable { reason } => {
                         let away = away.get_or_insert_with(Away::new);
                         tell(Waiting::Away(&reason));
@@ -148,7 +152,6 @@ impl TransactionalProducer {
     pub(crate) fn discard(&mut self) {
         self.open = false;
         if let Some(client) = self.client.take() {
-            client.purge(PurgeConfig::default().queue().inflight());
             bury("producer", client, limits::STOP_PRODUCERS);
         }
     }
@@ -203,18 +206,21 @@ impl TransactionalProducer {
         }
     }
 
-    /// Purges what is not sent, then aborts. After `Ok` a new transaction may begin.
+    /// Aborts; what is not sent yet is thrown away. After `Ok` a new transaction may begin.
+    ///
+    /// If a record could not be delivered, the client is made anew (waiting for the broker if need be): the record has left a gap in the sequence numbers, which
+    /// would fail the next transaction.
     pub fn abort(&mut self) -> Result<(), TransactionError> {
-        let client = self.client()?;
-        client.purge(PurgeConfig::default().queue().inflight());
-        if !wait_until_drained(client, limits::PURGE) {
-            return Err(TransactionError::Indefinite { reason: "the client did not give up its queue".to_owned() });
+        if self.has_failed_deliveries() {
+            return self.initialise(&mut |_| {});
         }
+        let client = self.client()?;
         let started = Instant::now();
         loop {
+            // This purges the queue, in a way that keeps the sequence numbers whole. A purge of our own does not: it fails the first record of the next
+            // transaction.
             match client.abort_transaction(limits::COMMIT_SLICE) {
                 Ok(()) => {
-                    client.context().deliveries.forget_failures();
                     self.open = false;
                     return Ok(());
                 }
@@ -226,6 +232,11 @@ impl TransactionalProducer {
                 }
             }
         }
+    }
+
+    /// True if a record of the open transaction was given up: an abort alone does not make the producer whole again.
+    pub(crate) fn has_failed_deliveries(&self) -> bool {
+        self.client.as_ref().is_some_and(|client| client.context().deliveries.failures() > 0)
     }
 
     /// Drops the client and makes it anew with the same id: what follows `Indefinite` or `Fenced`. Afterwards the outcome is definite and can be read.
@@ -262,13 +273,14 @@ impl TransactionalProducer {
             .ok_or_else(|| TransactionError::Indefinite { reason: "the producer must be rebuilt first".to_owned() })
     }
 
-    /// Waits until every record was delivered. Nothing is committed yet, so a failure costs this transaction and no more.
+    /// Waits until every record was delivered. Nothing is committed yet, so a failure costs this transaction and no more; but a client that does not get rid of
+    /// its records would not get an abort through either, so it is made new at once.
     fn drain(&self) -> Result<(), TransactionError> {
         let client = self.client()?;
         let started = Instant::now();
         while !wait_until_drained(client, limits::COMMIT_SLICE) {
             if started.elapsed() >= limits::DRAIN || !self.may_wait() {
-                return Err(TransactionError::Abortable {
+                return Err(TransactionError::Indefinite {
                     reason: format!("records were not delivered within {} ms", started.elapsed().as_millis()),
                 });
             }

@@ -9,6 +9,8 @@
 //! it to a dead letter topic, or pauses the partition).
 
 mod lanes;
+mod mend;
+mod partitions;
 mod slot;
 
 use std::time::Duration;

@@ -92,20 +92,6 @@ fn a_worker_copies_what_it_reads_and_stops_when_told() {
 }
 
 #[test]
-fn a_worker_goes_on_where_the_one_before_it_stopped() {
-    let (_broker, cluster) = broker_with(&[("in", 2), ("out", 1)]);
-    produce(&cluster, "in", 0, 50);
-    let worker = Running::start(&cluster, "in", "out", "g", "w");
-    wait_for("50 records", LIMIT, || worker.log.committed() == 50);
-    worker.stop().0.unwrap();
-    produce(&cluster, "in", 50, 50);
-    let worker = Running::start(&cluster, "in", "out", "g", "w");
-    wait_for("the other 50", LIMIT, || worker.log.committed() == 50);
-    worker.stop().0.unwrap();
-    assert_eq!(committed(&cluster, "out").len(), 100);
-}
-
-#[test]
 fn a_paused_partition_waits_for_its_record_while_the_others_go_on() {
     let (_broker, cluster) = broker_with(&[("in", 2), ("out", 2)]);
     let mut producer = TransactionalProducer::connect(&cluster, "t", &StopSignal::new()).unwrap();

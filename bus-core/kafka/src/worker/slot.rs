@@ -7,31 +7,31 @@
 //! * **rebuild**: nobody knows whether the transaction was committed, or somebody has taken the names: all producers are dropped and made new with the same
 //!   ids (which decides the old transaction), then the committed offsets say what happened;
 //! * **end**: only an operator can mend it.
-//!
-//! The rebalance callback only notes down ([`crate::client::Rebalance`]); it is carried out here, between two records. Until then the client keeps the partitions, so
-//! what was processed of them can still be committed.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, RebalanceProtocol};
-use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::error::KafkaError as ClientError;
+use rdkafka::topic_partition_list::TopicPartitionList;
 
-use super::lanes::{Lanes, list};
+use super::lanes::Lanes;
 use super::{Begin, Input, Processor, Tick, Verdict, WorkerError, WorkerEvent, WorkerSettings};
 use crate::burial::bury;
 use crate::classify::{Class, classify};
 use crate::client::{Away, Context, Reach, Rebalance, carry_out_assign, carry_out_revoke};
 use crate::outbox::Outbox;
-use crate::transaction::{TransactionError, TransactionalProducer, Waiting};
+use crate::transaction::{TransactionError, TransactionalProducer};
 use crate::{Cluster, KafkaError, RecordRef, StopSignal, limits};
 
-type GroupConsumer = Arc<BaseConsumer<Context>>;
+/// Topic, partition, and the offset of the record that is consumed next.
+pub(super) type Positions = Vec<(String, i32, i64)>;
+
+pub(super) type GroupConsumer = Arc<BaseConsumer<Context>>;
 
 /// Why the loop cannot simply go on.
-enum Trouble {
+pub(super) enum Trouble {
     Abort(String),
     Rebuild(String),
     Fenced,
@@ -54,35 +54,35 @@ impl From<TransactionError> for Trouble {
 }
 
 /// The transaction that is open.
-struct Open {
-    outbox: Outbox,
-    since: Instant,
-    records: usize,
+pub(super) struct Open {
+    pub(super) outbox: Outbox,
+    pub(super) since: Instant,
+    pub(super) records: usize,
 }
 
 pub(super) struct Slot<'w, P> {
-    cluster: &'w Cluster,
-    settings: &'w WorkerSettings,
-    processor: &'w mut P,
-    stop: &'w StopSignal,
-    reach: Arc<Reach>,
-    producers: Vec<TransactionalProducer>,
+    pub(super) cluster: &'w Cluster,
+    pub(super) settings: &'w WorkerSettings,
+    pub(super) processor: &'w mut P,
+    pub(super) stop: &'w StopSignal,
+    pub(super) reach: Arc<Reach>,
+    pub(super) producers: Vec<TransactionalProducer>,
     /// Index of the producer of the open or next transaction.
-    turn: usize,
-    open: Option<Open>,
-    lanes: Lanes,
+    pub(super) turn: usize,
+    pub(super) open: Option<Open>,
+    pub(super) lanes: Lanes,
     /// Partitions that the group has given us and whose committed offsets are not known yet.
-    arriving: Option<Arriving>,
-    first_after_assignment: bool,
-    next_tick: Instant,
-    fenced_at: Option<Instant>,
-    abort_wait: Duration,
-    away: Option<(Away, Instant)>,
+    pub(super) arriving: Option<Arriving>,
+    pub(super) first_after_assignment: bool,
+    pub(super) next_tick: Instant,
+    pub(super) fenced_at: Option<Instant>,
+    pub(super) abort_wait: Duration,
+    pub(super) away: Option<(Away, Instant)>,
 }
 
-struct Arriving {
-    partitions: TopicPartitionList,
-    next_try: Instant,
+pub(super) struct Arriving {
+    pub(super) partitions: TopicPartitionList,
+    pub(super) next_try: Instant,
 }
 
 impl<'w, P: Processor> Slot<'w, P> {
@@ -219,7 +219,7 @@ impl<'w, P: Processor> Slot<'w, P> {
         }
     }
 
-    fn open_transaction(&mut self) -> Result<(), Trouble> {
+    pub(super) fn open_transaction(&mut self) -> Result<(), Trouble> {
         if self.open.is_some() {
             return Ok(());
         }
@@ -236,7 +236,7 @@ impl<'w, P: Processor> Slot<'w, P> {
     }
 
     /// Commits what is open and passes the turn on.
-    fn commit(&mut self, consumer: &GroupConsumer) -> Result<(), Trouble> {
+    pub(super) fn commit(&mut self, consumer: &GroupConsumer) -> Result<(), Trouble> {
         let Some(open) = &self.open else { return Ok(()) };
         let started = Instant::now();
         let (records, sent) = (open.records, open.outbox.sent());
@@ -260,7 +260,7 @@ impl<'w, P: Processor> Slot<'w, P> {
         Ok(())
     }
 
-    fn committed(&mut self, records: usize, sent: usize, started: Instant) {
+    pub(super) fn committed(&mut self, records: usize, sent: usize, started: Instant) {
         self.open = None;
         self.lanes.commit();
         self.first_after_assignment = false;
@@ -279,348 +279,6 @@ impl<'w, P: Processor> Slot<'w, P> {
             Tick::Nothing => Ok(()),
             Tick::OpenTransaction => self.open_transaction(),
         }
-    }
-
-    fn pause(
-        &mut self,
-        consumer: &GroupConsumer,
-        record: &RecordRef<'_>,
-        reason: String,
-        asked: Option<Duration>,
-    ) -> Result<(), Trouble> {
-        let (topic, partition, offset) = (record.topic, record.partition, record.offset);
-        let Some(lane) = self.lanes.get_mut(topic, partition) else { return Ok(()) };
-        // Records between the position and this one were control records or compacted away.
-        let retry_after = lane.pause(asked, self.settings.pause_first, self.settings.pause_longest);
-        let here = list([(topic, partition, offset)].into_iter());
-        consumer.pause(&here).map_err(|error| Trouble::Rebuild(error.to_string()))?;
-        self.seek(consumer, here)?;
-        tracing::warn!(
-            topic,
-            partition,
-            offset,
-            reason,
-            retry_ms = retry_after.as_millis() as u64,
-            "partition is paused"
-        );
-        self.tell(WorkerEvent::PartitionPaused { topic: topic.to_owned(), partition, offset, reason, retry_after });
-        Ok(())
-    }
-
-    fn resume_due(&mut self, consumer: &GroupConsumer) -> Result<(), Trouble> {
-        if self.lanes.next_due().is_none_or(|due| due > Instant::now()) {
-            return Ok(());
-        }
-        for (topic, partition, next) in self.lanes.due(Instant::now()) {
-            if let Some(lane) = self.lanes.get_mut(&topic, partition) {
-                lane.pause = None;
-            }
-            let here = list([(topic.as_str(), partition, next)].into_iter());
-            self.seek(consumer, here.clone())?;
-            consumer.resume(&here).map_err(|error| Trouble::Rebuild(error.to_string()))?;
-            self.tell(WorkerEvent::PartitionResumed { topic, partition });
-        }
-        Ok(())
-    }
-
-    /// Puts positions of the client back. It happens inside the client, so a failure is one of timing (a partition that is only just starting): tried until the
-    /// limit, then the consumer is beyond help.
-    fn seek(&self, consumer: &GroupConsumer, positions: TopicPartitionList) -> Result<(), Trouble> {
-        let started = Instant::now();
-        let mut open = positions;
-        while open.count() > 0 {
-            let tried = consumer.seek_partitions(open.clone(), limits::SEEK);
-            let failed: Vec<_> = match &tried {
-                Ok(tried) => tried
-                    .elements()
-                    .iter()
-                    .filter(|element| element.error().is_err())
-                    .map(|element| (element.topic().to_owned(), element.partition()))
-                    .collect(),
-                Err(_) => {
-                    open.elements().iter().map(|element| (element.topic().to_owned(), element.partition())).collect()
-                }
-            };
-            let mut rest = TopicPartitionList::new();
-            for element in open.elements() {
-                if failed.iter().any(|(topic, partition)| topic == element.topic() && *partition == element.partition())
-                {
-                    let _ = rest.add_partition_offset(element.topic(), element.partition(), element.offset());
-                }
-            }
-            open = rest;
-            if open.count() == 0 || consumer.assignment_lost() {
-                break;
-            }
-            if started.elapsed() > limits::SEEK || self.stop.is_stopped() {
-                return Err(Trouble::End(WorkerError::Kafka(KafkaError::Unavailable {
-                    what: "put positions back".to_owned(),
-                    limit: limits::SEEK,
-                    reason: "the client does not take them".to_owned(),
-                })));
-            }
-            self.stop.wait(Duration::from_millis(10));
-        }
-        Ok(())
-    }
-
-    fn rebalance(&mut self, consumer: &GroupConsumer, rebalance: Rebalance) -> Result<(), Trouble> {
-        match rebalance {
-            Rebalance::Assign(partitions) if partitions.count() == 0 => {
-                carry_out_assign(consumer, &partitions);
-                Ok(())
-            }
-            Rebalance::Assign(partitions) => {
-                self.arriving = Some(Arriving { partitions, next_try: Instant::now() });
-                Ok(())
-            }
-            Rebalance::Revoke { partitions, lost } => {
-                let lost = lost || consumer.assignment_lost();
-                // What is open is settled first: not lost, nobody else has the partitions before we give them back, and what was done is worth committing.
-                let settled = match self.open.is_some() {
-                    true if lost => {
-                        Err(Trouble::Abort("the partitions were lost to another member of the group".to_owned()))
-                    }
-                    true => self.commit(consumer),
-                    false => Ok(()),
-                };
-                // An abort puts positions back, also those of the revoked partitions: before they are given back.
-                let mended = settled.or_else(|trouble| self.mend(consumer, trouble));
-                let revoked: Vec<(String, i32)> = partitions
-                    .elements()
-                    .iter()
-                    .map(|element| (element.topic().to_owned(), element.partition()))
-                    .collect();
-                for (topic, partition) in &revoked {
-                    // The client would keep a pause beyond the assignment.
-                    if self.lanes.get_mut(topic, *partition).is_some_and(|lane| lane.pause.is_some()) {
-                        let _ = consumer.resume(&list([(topic.as_str(), *partition, 0)].into_iter()));
-                    }
-                    self.lanes.remove(topic, *partition);
-                }
-                carry_out_revoke(consumer, &partitions);
-                if !revoked.is_empty() {
-                    tracing::info!(partitions = revoked.len(), lost, "partitions were revoked");
-                    self.tell(WorkerEvent::Revoked { partitions: revoked, lost });
-                }
-                mended.map_err(Trouble::End)
-            }
-        }
-    }
-
-    /// Takes over partitions as soon as their committed offsets are known and stable. Until then the others go on.
-    fn take_arriving(&mut self, consumer: &GroupConsumer) -> Result<(), Trouble> {
-        let Some(arriving) = &mut self.arriving else { return Ok(()) };
-        if Instant::now() < arriving.next_try {
-            return Ok(());
-        }
-        let partitions = arriving.partitions.clone();
-        let Ok(positions) = self.stable_offsets(consumer, &partitions) else {
-            arriving_later(&mut self.arriving);
-            return Ok(());
-        };
-        // What is open began without these partitions; the next `begin` shall tell of them.
-        self.commit(consumer)?;
-        self.arriving = None;
-        carry_out_assign(
-            consumer,
-            &list(positions.iter().map(|(topic, partition, next)| (topic.as_str(), *partition, *next))),
-        );
-        for (topic, partition, next) in &positions {
-            self.lanes.insert(topic, *partition, *next);
-        }
-        self.first_after_assignment = true;
-        tracing::info!(partitions = positions.len(), "partitions were assigned");
-        self.tell(WorkerEvent::Assigned { partitions: self.lanes.assigned() });
-        Ok(())
-    }
-
-    /// The committed offsets, each for certain; a partition without one begins with its oldest record.
-    fn stable_offsets(
-        &self,
-        consumer: &GroupConsumer,
-        partitions: &TopicPartitionList,
-    ) -> Result<Vec<(String, i32, i64)>, ClientError> {
-        let committed = consumer.committed_offsets(partitions.clone(), limits::COMMITTED)?;
-        let mut positions = Vec::new();
-        for element in committed.elements() {
-            element.error()?;
-            let next = match element.offset() {
-                Offset::Offset(offset) => offset,
-                _ => consumer.fetch_watermarks(element.topic(), element.partition(), limits::METADATA)?.0,
-            };
-            positions.push((element.topic().to_owned(), element.partition(), next));
-        }
-        Ok(positions)
-    }
-
-    /// What follows trouble. `Err` ends the worker.
-    fn mend(&mut self, consumer: &GroupConsumer, trouble: Trouble) -> Result<(), WorkerError> {
-        match trouble {
-            Trouble::Abort(reason) => self.abort(consumer, reason),
-            Trouble::Rebuild(reason) => self.rebuild(consumer, reason),
-            Trouble::Fenced => {
-                let transactional_id = self.settings.transactional_id.clone();
-                if self.fenced_at.is_some_and(|at| at.elapsed() < limits::FENCED_TWICE) {
-                    return Err(WorkerError::Fenced { transactional_id });
-                }
-                self.fenced_at = Some(Instant::now());
-                self.rebuild(consumer, format!("fenced: another process may be running as `{transactional_id}`"))
-            }
-            Trouble::End(error) => Err(error),
-        }
-    }
-
-    fn abort(&mut self, consumer: &GroupConsumer, reason: String) -> Result<(), WorkerError> {
-        if self.open.take().is_none() && !self.producers[self.turn].is_open() {
-            return Ok(());
-        }
-        tracing::warn!(reason, "transaction is aborted");
-        if let Err(error) = self.producers[self.turn].abort() {
-            return match Trouble::from(error) {
-                Trouble::Abort(reason) => self.rebuild(consumer, reason),
-                trouble => self.mend(consumer, trouble),
-            };
-        }
-        let back = self.lanes.roll_back();
-        self.put_back(consumer, back)?;
-        self.turn = (self.turn + 1) % self.producers.len();
-        self.tell(WorkerEvent::Aborted { reason });
-        self.stop.wait(self.abort_wait);
-        self.abort_wait = (self.abort_wait * 2).min(limits::ABORTED_LONGEST);
-        Ok(())
-    }
-
-    fn put_back(&self, consumer: &GroupConsumer, back: TopicPartitionList) -> Result<(), WorkerError> {
-        // Lost partitions cannot be positioned, and need not be.
-        if consumer.assignment_lost() {
-            return Ok(());
-        }
-        match self.seek(consumer, back) {
-            Err(Trouble::End(_)) if self.stop.is_stopped() => Ok(()),
-            Err(Trouble::End(error)) => Err(error),
-            _ => Ok(()),
-        }
-    }
-
-    /// Drops all producers, makes them new, and asks the broker what became of the transaction.
-    fn rebuild(&mut self, consumer: &GroupConsumer, reason: String) -> Result<(), WorkerError> {
-        tracing::warn!(reason, "all producers are made new");
-        let open = self.open.take().map(|open| (open.records, open.outbox.sent()));
-        if !self.initialise_producers()? {
-            // Stopped while waiting. The next start initialises the same names and so decides the transaction.
-            self.lanes.roll_back();
-            if open.is_some() {
-                self.tell(WorkerEvent::Aborted { reason });
-            }
-            return Ok(());
-        }
-        let Some(committed) = self.wait_for_stable_offsets(consumer)? else { return Ok(()) };
-        let mut moved = 0;
-        let mut went_through = 0;
-        for (topic, partition, next) in &committed {
-            if let Some(lane) = self.lanes.get_mut(topic, *partition) {
-                if lane.next != lane.committed {
-                    moved += 1;
-                    went_through += usize::from(lane.next == *next);
-                }
-                lane.committed = *next;
-            }
-        }
-        match open {
-            // Offsets and outputs went together, so the offsets tell about both.
-            Some((records, sent)) if moved > 0 && moved == went_through => {
-                self.committed(records, sent, Instant::now())
-            }
-            Some(_) => self.tell(WorkerEvent::Aborted { reason: reason.clone() }),
-            None => {}
-        }
-        self.lanes.roll_back();
-        // Every position, not only those that moved: the rest costs little and nothing can be missed.
-        let positions: Vec<_> = self.lanes.assigned();
-        let back = list(positions.iter().map(|lane| (lane.topic.as_str(), lane.partition, lane.next_offset)));
-        self.put_back(consumer, back)?;
-        self.turn = 0;
-        self.tell(WorkerEvent::Rebuilt { reason });
-        Ok(())
-    }
-
-    /// `None`: stopped, or the partitions were lost meanwhile (their revocation is on its way).
-    fn wait_for_stable_offsets(
-        &mut self,
-        consumer: &GroupConsumer,
-    ) -> Result<Option<Vec<(String, i32, i64)>>, WorkerError> {
-        if self.lanes.is_empty() {
-            return Ok(Some(Vec::new()));
-        }
-        let mut away = Away::new();
-        loop {
-            if self.stop.is_stopped() {
-                return Ok(None);
-            }
-            match self.committed_or_known(consumer) {
-                Ok(positions) => return Ok(Some(positions)),
-                Err(error) => {
-                    let code = error.rdkafka_error_code();
-                    if code.is_some_and(|code| classify(code).0 == Class::Fatal) {
-                        return Err(WorkerError::Fatal { reason: error.to_string() });
-                    }
-                    let unstable = code == Some(Code::UnstableOffsetCommit);
-                    let wait = if unstable {
-                        limits::UNSTABLE_RETRY
-                    } else {
-                        away.again(&self.settings.group_id, &error.to_string())
-                    };
-                    self.stop.wait(wait);
-                }
-            }
-        }
-    }
-
-    /// Committed offsets of all lanes; for a partition that never had one, the position where it began.
-    fn committed_or_known(&mut self, consumer: &GroupConsumer) -> Result<Vec<(String, i32, i64)>, ClientError> {
-        let committed = consumer.committed_offsets(self.lanes.all(), limits::COMMITTED)?;
-        let mut positions = Vec::new();
-        for element in committed.elements() {
-            element.error()?;
-            let known = self.lanes.get_mut(element.topic(), element.partition()).map_or(0, |lane| lane.committed);
-            let next = if let Offset::Offset(offset) = element.offset() { offset } else { known };
-            positions.push((element.topic().to_owned(), element.partition(), next));
-        }
-        Ok(positions)
-    }
-
-    /// False: stopped while the broker was away.
-    fn initialise_producers(&mut self) -> Result<bool, WorkerError> {
-        for producer in &mut self.producers {
-            producer.discard();
-        }
-        for producer in &mut self.producers {
-            let processor = &mut *self.processor;
-            let mut told = false;
-            let mut tell = |waiting: Waiting<'_>| match waiting {
-                Waiting::Away(reason) if !told => {
-                    told = true;
-                    processor.event(&WorkerEvent::BrokerAway { reason: reason.to_owned() });
-                }
-                Waiting::Away(_) => {}
-                Waiting::Back => processor.event(&WorkerEvent::BrokerBack),
-            };
-            let initialised = match producer.initialise(&mut tell) {
-                // Two that start at the same moment fence each other while they initialise; the second try of one of them comes through.
-                Err(TransactionError::Fenced { .. }) => producer.initialise(&mut tell),
-                other => other,
-            };
-            match initialised {
-                Ok(()) => {}
-                Err(TransactionError::Stopped) => return Ok(false),
-                Err(TransactionError::Fenced { .. }) => {
-                    return Err(WorkerError::Fenced { transactional_id: self.settings.transactional_id.clone() });
-                }
-                Err(error) => return Err(WorkerError::Fatal { reason: error.to_string() }),
-            }
-        }
-        Ok(true)
     }
 
     fn subscribe(&self) -> Result<GroupConsumer, WorkerError> {
@@ -720,13 +378,7 @@ impl<'w, P: Processor> Slot<'w, P> {
         ended
     }
 
-    fn tell(&mut self, event: WorkerEvent) {
+    pub(super) fn tell(&mut self, event: WorkerEvent) {
         self.processor.event(&event);
-    }
-}
-
-fn arriving_later(arriving: &mut Option<Arriving>) {
-    if let Some(arriving) = arriving {
-        arriving.next_try = Instant::now() + limits::UNSTABLE_RETRY;
     }
 }

@@ -1,0 +1,187 @@
+//! What a slot does when something has failed: abort, rebuild, or end. [`super::slot`] says when.
+
+use std::time::Instant;
+
+use rdkafka::consumer::Consumer;
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
+use rdkafka::topic_partition_list::Offset;
+
+use super::lanes::list;
+use super::slot::{GroupConsumer, Positions, Slot, Trouble};
+use super::{Processor, WorkerError, WorkerEvent};
+use crate::classify::{Class, classify};
+use crate::client::Away;
+use crate::limits;
+use crate::transaction::{TransactionError, Waiting};
+
+impl<P: Processor> Slot<'_, P> {
+    /// What follows trouble. `Err` ends the worker.
+    pub(super) fn mend(&mut self, consumer: &GroupConsumer, trouble: Trouble) -> Result<(), WorkerError> {
+        match trouble {
+            Trouble::Abort(reason) => self.abort(consumer, reason),
+            Trouble::Rebuild(reason) => self.rebuild(consumer, reason),
+            Trouble::Fenced => {
+                let transactional_id = self.settings.transactional_id.clone();
+                if self.fenced_at.is_some_and(|at| at.elapsed() < limits::FENCED_TWICE) {
+                    return Err(WorkerError::Fenced { transactional_id });
+                }
+                self.fenced_at = Some(Instant::now());
+                self.rebuild(consumer, format!("fenced: another process may be running as `{transactional_id}`"))
+            }
+            Trouble::End(error) => Err(error),
+        }
+    }
+
+    pub(super) fn abort(&mut self, consumer: &GroupConsumer, reason: String) -> Result<(), WorkerError> {
+        if self.open.is_none() && !self.producers[self.turn].is_open() {
+            return Ok(());
+        }
+        if self.producers[self.turn].has_failed_deliveries() {
+            return self.rebuild(consumer, reason);
+        }
+        tracing::warn!(reason, "transaction is aborted");
+        if let Err(error) = self.producers[self.turn].abort() {
+            // What is open is told of by the rebuild.
+            return match Trouble::from(error) {
+                Trouble::Abort(reason) => self.rebuild(consumer, reason),
+                trouble => self.mend(consumer, trouble),
+            };
+        }
+        let back = self.lanes.roll_back();
+        self.put_back(consumer, back)?;
+        self.open = None;
+        self.turn = (self.turn + 1) % self.producers.len();
+        self.tell(WorkerEvent::Aborted { reason });
+        self.wait_after_abort();
+        Ok(())
+    }
+
+    /// What made one transaction fail may make the next one fail too.
+    pub(super) fn wait_after_abort(&mut self) {
+        self.stop.wait(self.abort_wait);
+        self.abort_wait = (self.abort_wait * 2).min(limits::ABORTED_LONGEST);
+    }
+
+    /// Drops all producers, makes them new, and asks the broker what became of the transaction.
+    pub(super) fn rebuild(&mut self, consumer: &GroupConsumer, reason: String) -> Result<(), WorkerError> {
+        tracing::warn!(reason, "all producers are made new");
+        let open = self.open.take().map(|open| (open.records, open.outbox.sent()));
+        if !self.initialise_producers()? {
+            // Stopped while waiting. The next start initialises the same names and so decides the transaction.
+            self.lanes.roll_back();
+            if open.is_some() {
+                self.tell(WorkerEvent::Aborted { reason });
+            }
+            return Ok(());
+        }
+        let Some(committed) = self.wait_for_stable_offsets(consumer)? else { return Ok(()) };
+        let mut moved = 0;
+        let mut went_through = 0;
+        for (topic, partition, next) in &committed {
+            if let Some(lane) = self.lanes.get_mut(topic, *partition) {
+                if lane.next != lane.committed {
+                    moved += 1;
+                    went_through += usize::from(lane.next == *next);
+                }
+                lane.committed = *next;
+            }
+        }
+        match open {
+            // Offsets and outputs went together, so the offsets tell about both.
+            Some((records, sent)) if moved > 0 && moved == went_through => {
+                self.committed(records, sent, Instant::now())
+            }
+            Some(_) => {
+                self.tell(WorkerEvent::Aborted { reason: reason.clone() });
+                self.wait_after_abort();
+            }
+            None => {}
+        }
+        self.lanes.roll_back();
+        // Every position, not only those that moved: the rest costs little and nothing can be missed.
+        let positions: Vec<_> = self.lanes.assigned();
+        let back = list(positions.iter().map(|lane| (lane.topic.as_str(), lane.partition, lane.next_offset)));
+        self.put_back(consumer, back)?;
+        self.turn = 0;
+        self.tell(WorkerEvent::Rebuilt { reason });
+        Ok(())
+    }
+
+    /// `None`: stopped, or the partitions were lost meanwhile (their revocation is on its way).
+    pub(super) fn wait_for_stable_offsets(
+        &mut self,
+        consumer: &GroupConsumer,
+    ) -> Result<Option<Positions>, WorkerError> {
+        if self.lanes.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        let mut away = Away::new();
+        loop {
+            if self.stop.is_stopped() {
+                return Ok(None);
+            }
+            match self.committed_or_known(consumer) {
+                Ok(positions) => return Ok(Some(positions)),
+                Err(error) => {
+                    let code = error.rdkafka_error_code();
+                    if code.is_some_and(|code| classify(code).0 == Class::Fatal) {
+                        return Err(WorkerError::Fatal { reason: error.to_string() });
+                    }
+                    let unstable = code == Some(Code::UnstableOffsetCommit);
+                    let wait = if unstable {
+                        limits::UNSTABLE_RETRY
+                    } else {
+                        away.again(&self.settings.group_id, &error.to_string())
+                    };
+                    self.stop.wait(wait);
+                }
+            }
+        }
+    }
+
+    /// Committed offsets of all lanes; for a partition that never had one, the position where it began.
+    pub(super) fn committed_or_known(&mut self, consumer: &GroupConsumer) -> Result<Positions, ClientError> {
+        let committed = consumer.committed_offsets(self.lanes.all(), limits::COMMITTED)?;
+        let mut positions = Vec::new();
+        for element in committed.elements() {
+            element.error()?;
+            let known = self.lanes.get_mut(element.topic(), element.partition()).map_or(0, |lane| lane.committed);
+            let next = if let Offset::Offset(offset) = element.offset() { offset } else { known };
+            positions.push((element.topic().to_owned(), element.partition(), next));
+        }
+        Ok(positions)
+    }
+
+    /// False: stopped while the broker was away.
+    pub(super) fn initialise_producers(&mut self) -> Result<bool, WorkerError> {
+        for producer in &mut self.producers {
+            producer.discard();
+        }
+        for producer in &mut self.producers {
+            let processor = &mut *self.processor;
+            let mut told = false;
+            let mut tell = |waiting: Waiting<'_>| match waiting {
+                Waiting::Away(reason) if !told => {
+                    told = true;
+                    processor.event(&WorkerEvent::BrokerAway { reason: reason.to_owned() });
+                }
+                Waiting::Away(_) => {}
+                Waiting::Back => processor.event(&WorkerEvent::BrokerBack),
+            };
+            let initialised = match producer.initialise(&mut tell) {
+                // Two that start at the same moment fence each other while they initialise; the second try of one of them comes through.
+                Err(TransactionError::Fenced { .. }) => producer.initialise(&mut tell),
+                other => other,
+            };
+            match initialised {
+                Ok(()) => {}
+                Err(TransactionError::Stopped) => return Ok(false),
+                Err(TransactionError::Fenced { .. }) => {
+                    return Err(WorkerError::Fenced { transactional_id: self.settings.transactional_id.clone() });
+                }
+                Err(error) => return Err(WorkerError::Fatal { reason: error.to_string() }),
+            }
+        }
+        Ok(true)
+    }
+}
