@@ -58,38 +58,36 @@ impl State {
 
     /// Reads the three topics to the high watermark of this moment. To be called after the transactional id has been
     /// taken over: then no transaction of a former process can still be open.
+    ///
+    /// The topics are read at the same time: most of the time of a short one goes into finding its brokers.
     pub(super) fn load(settings: &ConnectorSettings, agency: &str, stop: &StopSignal) -> Result<Self, Interruption> {
-        let mut memory = Memory::default();
-        read(settings, &settings.topics.cases(agency), stop, |state: Option<CaseState>, key| {
-            match state {
-                Some(state) => memory.cases.insert(state.case_key.clone(), state),
-                None => memory.cases.remove(key),
-            };
-        })?;
-        let quarantine = &mut memory.quarantine;
-        read(settings, &settings.topics.quarantine(agency), stop, |row: Option<QuarantinedRow>, key| {
-            match row {
-                Some(row) => quarantine.insert(key.to_owned(), row),
-                None => quarantine.remove(key),
-            };
-        })?;
-        let mut positions = BTreeMap::new();
-        read(settings, &settings.topics.positions(), stop, |position: Option<SourcePosition>, _| {
-            if let Some(position) = position.filter(|position| position.agency == agency) {
-                positions.insert(position.source.clone(), position);
-            }
-        })?;
+        let (cases, quarantine, positions) = std::thread::scope(|scope| {
+            let cases = scope.spawn(|| latest::<CaseState>(settings, &settings.topics.cases(agency), stop));
+            let quarantine =
+                scope.spawn(|| latest::<QuarantinedRow>(settings, &settings.topics.quarantine(agency), stop));
+            let positions = latest::<SourcePosition>(settings, &settings.topics.positions(), stop);
+            (joined(cases), joined(quarantine), positions)
+        });
+        let memory = Memory { cases: cases?.into_iter().collect(), quarantine: quarantine? };
+        let positions = positions?.into_values().filter(|position| position.agency == agency);
+        let positions = positions.map(|position| (position.source.clone(), position)).collect();
         Ok(Self { memory, positions })
     }
 }
 
-fn read<T: Schema + DeserializeOwned>(
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T, Interruption>>) -> Result<T, Interruption> {
+    // A panic goes on where it would have gone without the thread.
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// The last value of each key that has no tombstone.
+fn latest<T: Schema + DeserializeOwned>(
     settings: &ConnectorSettings,
     topic: &str,
     stop: &StopSignal,
-    mut each: impl FnMut(Option<T>, &str),
-) -> Result<(), Interruption> {
+) -> Result<BTreeMap<String, T>, Interruption> {
     let reader = RecordReader::<T>::new(Arc::clone(&settings.registry) as Arc<dyn Schemas>);
+    let mut latest = BTreeMap::new();
     let mut failed: Option<RecordError> = None;
     read_to_high_watermark(&settings.cluster, topic, stop, |record| {
         if failed.is_some() {
@@ -97,9 +95,10 @@ fn read<T: Schema + DeserializeOwned>(
         }
         let Some(Ok(key)) = record.key.map(std::str::from_utf8) else { return };
         match record.value.map(|value| reader.decode(value)).transpose() {
-            Ok(value) => each(value, key),
+            Ok(Some(value)) => drop(latest.insert(key.to_owned(), value)),
+            Ok(None) => drop(latest.remove(key)),
             Err(error) => failed = Some(error),
         }
     })?;
-    failed.map_or(Ok(()), |error| Err(error.into()))
+    failed.map_or(Ok(latest), |error| Err(error.into()))
 }
