@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use barid_codec::RecordError;
 use barid_event::topics::Topics;
 use barid_kafka::{BestEffortProducer, Outgoing};
 use barid_schemas::Millis;
@@ -53,17 +54,21 @@ impl Bulletin {
     }
 
     pub(crate) fn heartbeat(&self, counters: BTreeMap<String, i64>) {
-        let heartbeat = Heartbeat {
+        if let Ok(value) = self.heartbeat_value(counters) {
+            self.send(&self.topics.heartbeats(), &value);
+        }
+    }
+
+    /// A heartbeat for whoever writes it himself; its key is the name of the process.
+    pub(crate) fn heartbeat_value(&self, counters: BTreeMap<String, i64>) -> Result<Vec<u8>, RecordError> {
+        self.codecs.heartbeat.to_vec(&Heartbeat {
             process: self.process.clone(),
             role: "router".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: self.started_at,
             at: now(),
             counters,
-        };
-        if let Ok(value) = self.codecs.heartbeat.to_vec(&heartbeat) {
-            self.send(&self.topics.heartbeats(), &value);
-        }
+        })
     }
 
     /// Gives what is not written yet a last chance.

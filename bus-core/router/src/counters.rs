@@ -1,5 +1,7 @@
 //! The numbers that a router shows. Only what has definitely been committed is counted.
 
+use std::collections::BTreeMap;
+
 use barid_telemetry::{Buckets, Counter, CounterFamily, Gauge, Histogram, Metrics};
 
 pub(crate) struct Counters {
@@ -25,5 +27,12 @@ impl Counters {
             commit_seconds: metrics.histogram("commit_seconds", "time that a commit took", Buckets::Seconds),
             waiting_partitions: metrics.gauge("waiting_partitions", "partitions that wait for the schema registry"),
         }
+    }
+
+    /// What a heartbeat tells.
+    pub(crate) fn of_heartbeat(&self) -> BTreeMap<String, i64> {
+        let numbers = [("events", &self.events), ("copies", &self.copies), ("dead_letters", &self.dead_letters_in_all)];
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        numbers.map(|(name, counter)| (name.to_owned(), number(counter.get()))).into()
     }
 }

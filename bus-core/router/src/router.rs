@@ -1,6 +1,5 @@
 //! Starting and stopping the threads of a router.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Duration;
@@ -152,10 +151,12 @@ impl Router {
                 let name = format!("router slot {number}");
                 threads.push(start(scope, &ending, name, move || worker.run(until).map_err(RouterError::from)));
             }
-            threads.into_iter().fold(Ok(()), |result, thread| {
+            let mut result = Ok(());
+            for thread in threads {
                 let ended = thread.and_then(|thread| thread.join().unwrap_or_else(|_| Err(panicked())));
-                result.and(ended)
-            })
+                result = result.and(ended);
+            }
+            result
         });
         bulletin.flush(LAST_WORDS);
         tracing::info!(router = settings.name, "router has stopped");
@@ -247,11 +248,7 @@ impl Relay<'_> {
         let mut since = HEARTBEAT;
         loop {
             if since >= HEARTBEAT {
-                bulletin.heartbeat(BTreeMap::from([
-                    ("events".to_owned(), as_i64(counters.events.get())),
-                    ("copies".to_owned(), as_i64(counters.copies.get())),
-                    ("dead_letters".to_owned(), as_i64(counters.dead_letters_in_all.get())),
-                ]));
+                bulletin.heartbeat(counters.of_heartbeat());
                 since = Duration::ZERO;
             }
             if self.ending.is_stopped() {
@@ -263,8 +260,4 @@ impl Relay<'_> {
             since += STEP;
         }
     }
-}
-
-fn as_i64(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -3,10 +3,13 @@
 //! A transaction is decided under one version of the policy. `begin` takes up the newest version and, in the first transaction
 //! under it and after each assignment, writes for every partition from which offset on it was in force. A slot that has
 //! nothing to read opens a transaction for that alone.
+//!
+//! A slot that writes nothing does not find out that another process has taken its name, and with two routers of one name
+//! either may be the idle one. So a slot that has not committed a record for some seconds writes a heartbeat in a transaction.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use barid_codec::RecordError;
 use barid_event::topics::Topics;
@@ -24,6 +27,10 @@ use crate::rules::{Rules, RulesInForce};
 
 /// How soon a record is tried again while there is no policy yet.
 const NO_POLICY_RETRY: Duration = Duration::from_millis(200);
+
+/// How long a slot trusts its name after it has written under it. Three times this must be below the minute within which
+/// the worker takes being fenced twice for another process, or two routers of one name would take turns for ever.
+const NAME_TRUSTED: Duration = Duration::from_secs(5);
 
 /// The processor of one slot.
 pub(crate) struct Slot {
@@ -54,6 +61,10 @@ pub(crate) struct SlotMemory {
     key: String,
     /// What the open transaction counts, added to the counters when it commits.
     tally: Tally,
+    /// When a transaction that wrote something was last committed; `None` when there is reason to doubt the name.
+    name_proved_at: Option<Instant>,
+    /// The next transaction is to write, whatever comes in.
+    proving_name: bool,
     /// The partitions that the slot has.
     assigned: HashSet<(String, i32)>,
 }
@@ -80,6 +91,9 @@ impl Processor for Slot {
         let Some(rules) = self.memory.current.clone() else { return };
         let version = rules.version();
         self.memory.telling_version = self.memory.told_version;
+        if std::mem::take(&mut self.memory.proving_name) {
+            self.prove_name(out);
+        }
         if begin.first_after_assignment || self.memory.told_version != Some(version) {
             let mut told = true;
             for assigned in begin.assigned {
@@ -126,9 +140,11 @@ impl Processor for Slot {
     }
 
     fn tick(&mut self) -> Tick {
-        let newest = self.rules.get().map(|rules| rules.version());
-        let untold = newest.is_some() && newest != self.memory.told_version;
-        if untold && !self.memory.assigned.is_empty() { Tick::OpenTransaction } else { Tick::Nothing }
+        // Before there is a policy there need not even be topics.
+        let Some(newest) = self.rules.get().map(|rules| rules.version()) else { return Tick::Nothing };
+        let untold = self.memory.told_version != Some(newest) && !self.memory.assigned.is_empty();
+        self.memory.proving_name = self.memory.name_proved_at.is_none_or(|at| at.elapsed() > NAME_TRUSTED);
+        if untold || self.memory.proving_name { Tick::OpenTransaction } else { Tick::Nothing }
     }
 
     fn event(&mut self, event: &WorkerEvent) {
@@ -138,30 +154,34 @@ impl Processor for Slot {
                 let names = partitions.iter().map(|assigned| (assigned.topic.clone(), assigned.partition));
                 self.memory.assigned = names.collect();
                 self.memory.told_version = None;
+                self.memory.name_proved_at = None;
             }
             WorkerEvent::Revoked { partitions, lost } => {
                 tracing::info!(slot = self.number, partitions = partitions.len(), lost, "partitions are revoked");
                 self.memory.assigned.retain(|assigned| !partitions.contains(assigned));
                 self.holds.revoke(partitions);
+                self.memory.name_proved_at = None;
             }
-            WorkerEvent::Committed { took, .. } => self.committed(*took),
+            WorkerEvent::Committed { took, sent, .. } => {
+                if *sent > 0 {
+                    self.memory.name_proved_at = Some(Instant::now());
+                }
+                self.committed(*took);
+            }
             WorkerEvent::Aborted { reason } => {
                 self.memory.tally = Tally::default();
                 self.counters.aborted.add(1);
                 tracing::warn!(slot = self.number, reason, "transaction was aborted, its events come again");
             }
             WorkerEvent::Rebuilt { reason } => {
+                self.memory.name_proved_at = None;
                 tracing::warn!(slot = self.number, reason, "producers were made new");
             }
-            WorkerEvent::BrokerAway { reason } => {
-                if self.readiness.not_ready("broker", "does not answer") {
-                    tracing::warn!(reason, "the broker does not answer, waiting for it");
-                }
+            WorkerEvent::BrokerAway { reason } if self.readiness.not_ready("broker", "does not answer") => {
+                tracing::warn!(reason, "the broker does not answer, waiting for it");
             }
-            WorkerEvent::Started | WorkerEvent::BrokerBack => {
-                if self.readiness.ready("broker") {
-                    tracing::info!("the broker answers");
-                }
+            WorkerEvent::Started | WorkerEvent::BrokerBack if self.readiness.ready("broker") => {
+                tracing::info!("the broker answers");
             }
             // A pause that ends is only the next try: a wait is over when the record is decided.
             _ => {}
@@ -194,6 +214,18 @@ impl Slot {
         out.send(&Outgoing { topic: &topic, key: Some(key.as_bytes()), value: Some(&value), ..Outgoing::default() })?;
         *self.memory.tally.dead_letters.entry(failure.reason.code()).or_default() += 1;
         Ok(())
+    }
+
+    fn prove_name(&self, out: &mut Outbox) {
+        let sent =
+            self.bulletin.heartbeat_value(self.counters.of_heartbeat()).map_err(Unsent::from).and_then(|value| {
+                let (topic, key) = (self.topics.heartbeats(), self.router.as_bytes());
+                let record = Outgoing { topic: &topic, key: Some(key), value: Some(&value), ..Outgoing::default() };
+                out.send(&record).map_err(Unsent::from)
+            });
+        if let Err(error) = sent {
+            tracing::warn!(%error, "a heartbeat cannot be written");
+        }
     }
 
     /// Whether it was written.

@@ -88,29 +88,59 @@ fn a_transaction_that_told_nothing_leaves_nothing_to_tell_again_when_it_is_abort
     assert!(bench.begin(false).is_empty());
 }
 
+/// Opens a transaction if the slot asks for one, and gives the topics that it writes to.
+fn tick(bench: &mut Bench, first_after_assignment: bool) -> Vec<String> {
+    match bench.slot.tick() {
+        Tick::Nothing => Vec::new(),
+        Tick::OpenTransaction => bench.begin(first_after_assignment).into_iter().map(|record| record.topic).collect(),
+    }
+}
+
+const HEARTBEAT: &str = "barid.heartbeats";
+const APPLIED: &str = "barid.policy-applied";
+
 #[test]
-fn an_idle_slot_opens_a_transaction_to_tell_and_only_then() {
+fn an_idle_slot_opens_a_transaction_to_tell_what_is_new() {
     let mut bench = Bench::without_policy(crate::MAX_RECORD_BYTES);
-    assert_eq!(bench.slot.tick(), Tick::Nothing, "no policy");
+    assert!(tick(&mut bench, false).is_empty(), "no policy");
     bench.put_in_force(1, PERMITS);
-    assert_eq!(bench.slot.tick(), Tick::Nothing, "no partition to tell of");
-    bench.slot.event(&WorkerEvent::Assigned { partitions: assigned() });
-    assert_eq!(bench.slot.tick(), Tick::OpenTransaction);
-    bench.begin(true);
+    let lanes = std::mem::take(&mut bench.lanes);
+    assert_eq!(tick(&mut bench, false), [HEARTBEAT], "no partition to tell of");
     bench.commit();
-    assert_eq!(bench.slot.tick(), Tick::Nothing);
+    bench.lanes = lanes;
+    assert!(tick(&mut bench, false).is_empty(), "nothing is new");
+    bench.slot.event(&WorkerEvent::Assigned { partitions: assigned() });
+    assert_eq!(tick(&mut bench, true), [HEARTBEAT, APPLIED, APPLIED]);
+    bench.commit();
+    assert!(tick(&mut bench, false).is_empty());
     bench.put_in_force(2, PERMITS);
-    assert_eq!(bench.slot.tick(), Tick::OpenTransaction);
-    bench.begin(false);
-    bench.abort();
-    assert_eq!(bench.slot.tick(), Tick::OpenTransaction, "it was not committed");
-    bench.begin(false);
+    for _ in 0..2 {
+        assert_eq!(tick(&mut bench, false), [APPLIED, APPLIED]);
+        bench.abort();
+    }
+    assert_eq!(tick(&mut bench, false), [APPLIED, APPLIED], "it was not committed");
     bench.commit();
     bench.slot.event(&WorkerEvent::Assigned { partitions: assigned() });
-    assert_eq!(bench.slot.tick(), Tick::OpenTransaction, "an assignment without input is told too");
+    assert_eq!(tick(&mut bench, true), [HEARTBEAT, APPLIED, APPLIED], "an assignment without input is told too");
+}
+
+#[test]
+fn an_idle_slot_writes_to_find_out_whether_its_name_is_still_its_own() {
+    let mut bench = bench();
+    bench.put_in_force(1, PERMITS);
+    tick(&mut bench, true);
+    bench.commit();
+    assert!(tick(&mut bench, false).is_empty());
+    bench.slot.event(&WorkerEvent::Rebuilt { reason: "fenced".to_owned() });
+    assert_eq!(tick(&mut bench, false), [HEARTBEAT]);
+    bench.abort();
+    assert_eq!(tick(&mut bench, false), [HEARTBEAT], "nothing is proved by what was aborted");
+    bench.commit();
     let partitions = assigned().into_iter().map(|assigned| (assigned.topic, assigned.partition)).collect();
     bench.slot.event(&WorkerEvent::Revoked { partitions, lost: false });
-    assert_eq!(bench.slot.tick(), Tick::Nothing, "all partitions are gone");
+    assert_eq!(tick(&mut bench, false), [HEARTBEAT]);
+    bench.slot.event(&WorkerEvent::Committed { records: 0, sent: 0, took: std::time::Duration::ZERO });
+    assert_eq!(tick(&mut bench, false), [HEARTBEAT], "nothing is proved by what wrote nothing");
 }
 
 #[test]

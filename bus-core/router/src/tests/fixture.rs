@@ -162,6 +162,8 @@ pub(super) struct Bench {
     pub(super) rules: RulesInForce,
     pub(super) watch: Arc<RwLock<WatchTable>>,
     pub(super) holds: Holds,
+    /// What the worker says that the slot has.
+    pub(super) lanes: Vec<AssignedPartition>,
     board: MemoryBoard,
     out: Outbox,
 }
@@ -217,7 +219,17 @@ impl Bench {
             max_record_bytes,
             memory: SlotMemory::default(),
         };
-        Self { slot, schemas, readiness, rules, watch: Arc::default(), holds, board, out: Outbox::in_memory() }
+        Self {
+            slot,
+            schemas,
+            readiness,
+            rules,
+            watch: Arc::default(),
+            holds,
+            lanes: assigned(),
+            board,
+            out: Outbox::in_memory(),
+        }
     }
 
     pub(super) fn put_in_force(&self, version: i64, permits: &str) {
@@ -240,8 +252,7 @@ impl Bench {
 
     /// Begins a transaction and gives what it told.
     pub(super) fn begin(&mut self, first_after_assignment: bool) -> Vec<Record> {
-        let assigned = assigned();
-        self.slot.begin(&Begin { assigned: &assigned, first_after_assignment }, &mut self.out);
+        self.slot.begin(&Begin { assigned: &self.lanes, first_after_assignment }, &mut self.out);
         self.out.take_records()
     }
 

@@ -30,7 +30,7 @@ impl Texts<'_> {
     /// Half of them are there. The place stands in front, so that equal randomness makes different texts.
     fn text(&mut self) -> Option<String> {
         let number = self.number();
-        (number % 2 == 0).then(|| format!("§{:02}{:08x}", self.next, number.wrapping_mul(2_654_435_761)))
+        number.is_multiple_of(2).then(|| format!("§{:02}{:08x}", self.next, number.wrapping_mul(2_654_435_761)))
     }
 }
 
@@ -38,7 +38,7 @@ fn random_event(random: &[u32]) -> CaseEvent {
     let mut texts = Texts { random, next: 0 };
     let t = &mut texts;
     let identity = Identity {
-        subject_ref: (t.number() % 2 == 0).then(|| SubjectRef([(t.number() % 256) as u8 | 1; 32])),
+        subject_ref: t.number().is_multiple_of(2).then(|| SubjectRef([(t.number() % 256) as u8 | 1; 32])),
         idv_tracking_code: t.text(),
         relying_agency: t.text(),
         purpose: t.text(),
@@ -90,7 +90,7 @@ fn random_event(random: &[u32]) -> CaseEvent {
         attachments: Some(Attachments { attachments: Some(attachments) }),
         ..full_event()
     };
-    let absent = Group::ALL.into_iter().filter(|_| t.number() % 4 == 0).collect();
+    let absent = Group::ALL.into_iter().filter(|_| t.number().is_multiple_of(4)).collect();
     without(whole, absent)
 }
 
