@@ -5,7 +5,7 @@
 //!
 //! * [`TransactionalWorker`]: consume, process, produce, exactly once; the router's loop.
 //! * [`TransactionalProducer`]: transactions of a process that reads elsewhere; the connector's writer.
-//! * [`read_to_high_watermark`], [`Follower`], [`Tail`]: reading without a group: once, for ever, for people.
+//! * [`read_all_to_high_watermark, read_to_high_watermark`], [`Follower`], [`Tail`]: reading without a group: once, for ever, for people.
 //! * [`BestEffortProducer`]: heartbeats and notices, which nothing depends on.
 //! * [`Admin`]: topics, settings, watermarks.
 //! * [`InProcessBroker`]: for the demo and fast tests, behind the same [`Cluster`].
@@ -51,7 +51,7 @@ pub use in_process::InProcessBroker;
 pub use outbox::{Outbox, SendError};
 pub use record::{HeaderIter, Outgoing, Record, RecordRef, UNREADABLE_HEADER};
 pub use settings::{ClientSettings, Cluster};
-pub use snapshot::{SnapshotSummary, read_to_high_watermark};
+pub use snapshot::{SnapshotSummary, read_all_to_high_watermark, read_to_high_watermark};
 pub use stop::StopSignal;
 pub use tail::{Tail, TailFrom, TailStep, TailUntil};
 pub use transaction::{TransactionError, TransactionalProducer};

@@ -66,6 +66,10 @@ pub(crate) const ABORTED_LONGEST: Duration = Duration::from_secs(5);
 /// Fenced twice within this time: another process has the name, rather than a broker that timed a stalled transaction out.
 pub(crate) const FENCED_TWICE: Duration = Duration::from_secs(60);
 
+/// A fenced worker waits before it takes its names back, so that the other one is done taking them and is not fenced twice by one rebuild. The wait is between
+/// this and three times this, by chance: two that wait equally long would fence each other again and both end.
+pub(crate) const FENCED_WAIT: Duration = Duration::from_millis(700);
+
 /// From the stop signal to the moment when the last transaction is given up. A stopping process has 5 seconds altogether.
 pub(crate) const STOP_COMMIT: Duration = Duration::from_millis(2_500);
 

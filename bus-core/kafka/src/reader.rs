@@ -107,11 +107,18 @@ pub(crate) struct Preparing {
     marks: Vec<(i64, i64)>,
     /// Partitions below this number are stable up to their mark.
     stable: usize,
+    /// Nothing after the marks is wanted, so a topic without records needs no client.
+    to_marks_only: bool,
 }
 
 impl Preparing {
     pub(crate) fn new(topic: &str, from: From) -> Self {
-        Self { topic: topic.to_owned(), from, marks: Vec::new(), stable: 0 }
+        Self { topic: topic.to_owned(), from, marks: Vec::new(), stable: 0, to_marks_only: false }
+    }
+
+    /// The reader is not asked for anything after the marks.
+    pub(crate) fn to_marks_only(self) -> Self {
+        Self { to_marks_only: true, ..self }
     }
 
     pub(crate) fn topic(&self) -> &str {
@@ -132,6 +139,9 @@ impl Preparing {
                 return Ok(None);
             }
             self.stable += 1;
+        }
+        if self.to_marks_only && self.marks.iter().all(|(low, high)| low == high) {
+            return Ok(Some(TopicReader::of_nothing(&self.topic, &self.marks)));
         }
         TopicReader::start(cluster, &self.topic, self.from, &self.marks).map(Some)
     }
@@ -184,6 +194,12 @@ impl TopicReader {
             .assign(&assignment)
             .map_err(|error| KafkaError::Refused { what: "assign partitions".to_owned(), reason: error.to_string() })?;
         Ok(Self { consumer: Some(Arc::new(consumer)), topic: topic.to_owned(), targets })
+    }
+
+    /// A reader that has reached its end.
+    fn of_nothing(topic: &str, marks: &[(i64, i64)]) -> Self {
+        let targets = marks.iter().map(|(_, high)| Target { high: *high, reached: true }).collect();
+        Self { consumer: None, topic: topic.to_owned(), targets }
     }
 
     pub(crate) fn topic(&self) -> &str {

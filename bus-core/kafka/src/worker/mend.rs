@@ -1,5 +1,7 @@
 //! What a slot does when something has failed: abort, rebuild, or end. [`super::slot`] says when.
 
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
 use std::time::Instant;
 
 use rdkafka::consumer::Consumer;
@@ -26,6 +28,8 @@ impl<P: Processor> Slot<'_, P> {
                     return Err(WorkerError::Fenced { transactional_id });
                 }
                 self.fenced_at = Some(Instant::now());
+                let chance = RandomState::new().build_hasher().finish() % 1_000;
+                self.stop.wait(limits::FENCED_WAIT + limits::FENCED_WAIT * 2 * chance as u32 / 1_000);
                 self.rebuild(consumer, format!("fenced: another process may be running as `{transactional_id}`"))
             }
             Trouble::End(error) => Err(error),
