@@ -54,6 +54,8 @@ pub(crate) struct Context<'a> {
     pub(crate) keys: &'a Keys,
     /// The moment of reading.
     pub(crate) now: Millis,
+    /// How many rows of a file are held at once.
+    pub(crate) rows_held: usize,
 }
 
 /// What to do about one case.
@@ -121,6 +123,7 @@ pub(crate) fn plan(
     let rows = without_doubles(rows, &mut plan);
     let mut entries = settle::settle(context, rows, stored);
     order(&mut entries);
+    order_of_one_moment(context, &mut entries);
     let mut planner = Planner::new(context, case_key, state, &entries);
     for index in 0..entries.len() {
         planner.next(&entries, index, &mut plan);
@@ -179,6 +182,23 @@ fn order(entries: &mut [Entry]) {
         };
         (time, entry.stored.is_none(), entry.row.row)
     });
+}
+
+/// Some exports show the newest row first. Rows of one day are then in the wrong order, which only the machine can tell: if
+/// it does not allow the order of the file but the reverse, the reverse is taken.
+fn order_of_one_moment(context: &Context<'_>, entries: &mut [Entry]) {
+    for rows in entries.chunk_by_mut(|one, next| one.row.moment == next.row.moment) {
+        let dated = rows.iter().all(|entry| entry.row.moment.millis().is_some() && entry.row.is_sound());
+        if rows.len() > 1 && dated {
+            let allowed = |rows: &mut dyn Iterator<Item = &Entry>| {
+                let rows: Vec<&MappedRow> = rows.map(|entry| &entry.row).collect();
+                rows.windows(2).all(|pair| transition::is_way(context.config, pair[0], pair[1]))
+            };
+            if !allowed(&mut rows.iter()) && allowed(&mut rows.iter().rev()) {
+                rows.reverse();
+            }
+        }
+    }
 }
 
 struct Planner<'a> {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::case::{CasePlan, Context, PlannedEvent};
-use crate::reading::{FileFault, FileReport, Memory, ReadingError, Sink, read_file};
+use crate::reading::{FileFault, FileReport, Memory, ROWS_HELD, ReadingError, Sink, read_file};
 use crate::{ConnectorConfig, ConnectorError, Keys, folder};
 
 /// What a dry run found.
@@ -47,7 +47,7 @@ impl DryRunLine {
 ///
 /// If a source names no file or its folder cannot be listed.
 pub fn dry_run(config: &ConnectorConfig, keys: &Keys, now: Millis) -> Result<DryRun, ConnectorError> {
-    let context = Context { config, keys, now };
+    let context = Context { config, keys, now, rows_held: ROWS_HELD };
     let mut run = DryRun::default();
     let mut memory = Memory::default();
     for source in &config.sources {

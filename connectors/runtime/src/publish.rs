@@ -248,6 +248,10 @@ impl From<barid_codec::RecordError> for Interruption {
     fn from(error: barid_codec::RecordError) -> Self {
         match error {
             barid_codec::RecordError::Registry(error) => error.into(),
+            // A registry that lost its memory and gave an id to another schema; it may be given its schemas again.
+            error @ barid_codec::RecordError::OtherRecord { .. } => {
+                Self::Again { part: "registry", reason: error.to_string() }
+            }
             error => Self::Failed(error.into()),
         }
     }

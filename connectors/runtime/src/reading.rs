@@ -17,7 +17,7 @@ use crate::mapping::{MappedRow, RowMapper, SourceConfig};
 use crate::source::{Opened, SourceFault};
 
 /// How many rows of a file are held at once: some hundred megabytes at most.
-const ROWS_HELD: usize = 50_000;
+pub(crate) const ROWS_HELD: usize = 50_000;
 
 /// The counts of one reading of one file. `rows = published + unchanged + quarantined + waiting`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -140,7 +140,7 @@ pub(crate) fn read_file<S: Sink>(
             cases.entry(row.case_key.clone()).or_insert(CaseLook { first_row: row.row, rows: 0, touched: false });
         case.rows += 1;
         case.touched |= stored.has(&row.case_key) || !is_published(&row, sink.memory());
-        if held.as_ref().is_some_and(|rows: &Vec<MappedRow>| rows.len() >= ROWS_HELD) {
+        if held.as_ref().is_some_and(|rows: &Vec<MappedRow>| rows.len() >= context.rows_held) {
             held = None;
         }
         if let Some(rows) = &mut held {
@@ -151,7 +151,7 @@ pub(crate) fn read_file<S: Sink>(
 
     let mut touched: Vec<(String, CaseLook)> = cases.into_iter().filter(|(_, case)| case.touched).collect();
     touched.sort_by_key(|(_, case)| case.first_row);
-    for chunk in chunks(&touched) {
+    for chunk in chunks(&touched, context.rows_held) {
         let mut rows: HashMap<&str, Vec<MappedRow>> = chunk.iter().map(|(key, _)| (key.as_str(), Vec::new())).collect();
         let mut keep = |row: MappedRow, _: &S| {
             if let Some(of_case) = rows.get_mut(row.case_key.as_str()) {
@@ -231,12 +231,12 @@ fn is_published(row: &MappedRow, memory: &Memory) -> bool {
 }
 
 /// The touched cases in pieces that fit into memory.
-fn chunks(touched: &[(String, CaseLook)]) -> Vec<&[(String, CaseLook)]> {
+fn chunks(touched: &[(String, CaseLook)], rows_held: usize) -> Vec<&[(String, CaseLook)]> {
     let mut chunks = Vec::new();
     let (mut begin, mut rows) = (0, 0);
     for (index, (_, case)) in touched.iter().enumerate() {
         rows += usize::try_from(case.rows).unwrap_or(usize::MAX);
-        if rows >= ROWS_HELD {
+        if rows >= rows_held {
             chunks.push(&touched[begin..=index]);
             (begin, rows) = (index + 1, 0);
         }

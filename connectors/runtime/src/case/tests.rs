@@ -12,7 +12,7 @@ use barid_schemas::records::{QuarantineState, QuarantinedRow};
 use barid_schemas::{CaseEvent, Catalogue, Millis};
 
 use super::{CasePlan, Context};
-use crate::reading::{FileReport, Memory, ReadingError, Sink, read_file, read_quarantine};
+use crate::reading::{FileReport, Memory, ROWS_HELD, ReadingError, Sink, read_file, read_quarantine};
 use crate::source::SourceFault;
 use crate::{ConnectorConfig, Keys, load_config};
 
@@ -100,6 +100,7 @@ struct Office {
     config: ConnectorConfig,
     keys: Keys,
     now: Millis,
+    rows_held: usize,
     memory: Memory,
     published: Vec<CaseEvent>,
     folder: tempfile::TempDir,
@@ -116,6 +117,7 @@ impl Office {
             config: config(connector),
             keys: Keys { connector: secret("one"), correlation: secret("two"), watch: secret("three") },
             now: Millis(1_700_000_000_000),
+            rows_held: ROWS_HELD,
             memory: Memory::default(),
             published: Vec::new(),
             folder: tempfile::tempdir().unwrap(),
@@ -135,7 +137,7 @@ impl Office {
     ) -> Result<(FileReport, Vec<CaseEvent>), Vec<SourceFault>> {
         let path: PathBuf = self.folder.path().join(name);
         std::fs::write(&path, text).unwrap();
-        let context = Context { config: &self.config, keys: &self.keys, now: self.now };
+        let context = Context { config: &self.config, keys: &self.keys, now: self.now, rows_held: self.rows_held };
         let mut writer = Writer { memory: &mut self.memory, events: Vec::new(), left: killed_after };
         let result = read_file(&context, &self.config.sources[0], &path, &mut writer);
         let events = writer.events;
@@ -155,7 +157,7 @@ impl Office {
 
     /// Reads what is in quarantine again, as at the start of the process.
     fn resume(&mut self) -> Vec<CaseEvent> {
-        let context = Context { config: &self.config, keys: &self.keys, now: self.now };
+        let context = Context { config: &self.config, keys: &self.keys, now: self.now, rows_held: self.rows_held };
         let mut writer = Writer { memory: &mut self.memory, events: Vec::new(), left: None };
         assert!(read_quarantine(&context, &mut writer).is_ok());
         self.published.extend(writer.events.iter().cloned());

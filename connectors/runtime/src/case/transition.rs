@@ -50,6 +50,16 @@ pub(super) fn judge(
     }
 }
 
+/// Whether the machine has a way from one row to the next.
+pub(super) fn is_way(config: &ConnectorConfig, from: &MappedRow, to: &MappedRow) -> bool {
+    let service = from.service.as_ref().filter(|service| to.service.as_ref() == Some(service));
+    let service = service.and_then(|service| config.services.get(service));
+    match (service, &from.status, &to.status) {
+        (Some(service), Some(from), Some(to)) => path(service, from, to).is_some(),
+        _ => false,
+    }
+}
+
 /// How a status follows another one; `None` if the machine has no way. A status follows itself by a way around.
 fn path(service: &Service, from: &str, to: &str) -> Option<Transition> {
     match service.reach(from, to) {

@@ -13,7 +13,7 @@ use super::writer::Writer;
 use super::{Connector, Interruption, Report, now};
 use crate::case::Context;
 use crate::mapping::SourceConfig;
-use crate::reading::{FileFault, FileReport, Memory, ReadingError, Sink, read_file, read_quarantine};
+use crate::reading::{FileFault, FileReport, Memory, ROWS_HELD, ReadingError, Sink, read_file, read_quarantine};
 use crate::source::{Observation, SourceFault, fingerprint, settled};
 use crate::{ConnectorError, folder};
 
@@ -97,8 +97,13 @@ impl<'a> Session<'a> {
     /// A mapping that was mended while the process was down releases what waited for it.
     fn quarantine(&mut self) -> Result<(), Interruption> {
         let Some(source) = self.connector.config.sources.first() else { return Ok(()) };
-        self.writer.begin_source(&source.name);
-        let context = Context { config: &self.connector.config, keys: &self.connector.settings.keys, now: now() };
+        self.writer.begin_source(&source.name)?;
+        let context = Context {
+            config: &self.connector.config,
+            keys: &self.connector.settings.keys,
+            now: now(),
+            rows_held: ROWS_HELD,
+        };
         match read_quarantine(&context, &mut self.writer) {
             Ok(released) => {
                 self.writer.flush()?;
@@ -168,8 +173,13 @@ impl<'a> Session<'a> {
             self.done.insert(path.to_owned(), observation);
             return Ok(false);
         }
-        self.writer.begin_source(&source.name);
-        let context = Context { config: &self.connector.config, keys: &self.connector.settings.keys, now: now() };
+        self.writer.begin_source(&source.name)?;
+        let context = Context {
+            config: &self.connector.config,
+            keys: &self.connector.settings.keys,
+            now: now(),
+            rows_held: ROWS_HELD,
+        };
         match read_file(&context, source, path, &mut self.writer) {
             Ok((report, sha256)) => {
                 self.finish(report, &hex(&sha256), present)?;

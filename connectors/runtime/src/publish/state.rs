@@ -23,8 +23,15 @@ pub(super) struct Codecs {
 }
 
 impl Codecs {
-    /// Asks the registry for each schema, and registers what it does not know yet.
+    /// Asks the registry for each schema. A registry that does not know the event is empty, perhaps because it has lost its
+    /// memory: then every schema is registered, in the order in which all programs do it, so that a registry that counts
+    /// gives the ids again that stand before the records of the topics.
     pub(super) fn register(registry: &Registry) -> Result<Self, Interruption> {
+        if registry.registered(CaseEvent::FULL_NAME, CaseEvent::AVSC)?.is_none() {
+            for (subject, avsc) in barid_schemas::records::all() {
+                registry.register(subject, avsc)?;
+            }
+        }
         Ok(Self {
             event: codec(registry)?,
             case: codec(registry)?,
@@ -32,6 +39,17 @@ impl Codecs {
             position: codec(registry)?,
             heartbeat: codec(registry)?,
         })
+    }
+}
+
+impl Codecs {
+    /// Whether the registry still gives the event's schema the id that is written. A registry that is away is not asked
+    /// again: what is written with a known id can be read when it is back.
+    pub(super) fn are_known(&self, registry: &Registry) -> bool {
+        match registry.registered(CaseEvent::FULL_NAME, CaseEvent::AVSC) {
+            Ok(id) => id == Some(self.event.id()),
+            Err(_) => true,
+        }
     }
 }
 
@@ -62,15 +80,14 @@ impl State {
     /// The topics are read at the same time: most of the time of a short one goes into finding its brokers.
     pub(super) fn load(settings: &ConnectorSettings, agency: &str, stop: &StopSignal) -> Result<Self, Interruption> {
         let (cases, quarantine, positions) = std::thread::scope(|scope| {
-            let cases = scope.spawn(|| latest::<CaseState>(settings, &settings.topics.cases(agency), stop));
-            let quarantine =
-                scope.spawn(|| latest::<QuarantinedRow>(settings, &settings.topics.quarantine(agency), stop));
-            let positions = latest::<SourcePosition>(settings, &settings.topics.positions(), stop);
+            let topics = &settings.topics;
+            let cases = scope.spawn(|| latest::<CaseState>(settings, &topics.cases(agency), "", stop));
+            let quarantine = scope.spawn(|| latest::<QuarantinedRow>(settings, &topics.quarantine(agency), "", stop));
+            let positions = latest::<SourcePosition>(settings, &topics.positions(), &position_key(agency, ""), stop);
             (joined(cases), joined(quarantine), positions)
         });
         let memory = Memory { cases: cases?.into_iter().collect(), quarantine: quarantine? };
-        let positions = positions?.into_values().filter(|position| position.agency == agency);
-        let positions = positions.map(|position| (position.source.clone(), position)).collect();
+        let positions = positions?.into_values().map(|position| (position.source.clone(), position)).collect();
         Ok(Self { memory, positions })
     }
 }
@@ -80,10 +97,17 @@ fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T, Interruption>>)
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// The last value of each key that has no tombstone.
+/// The key of a source in `positions`.
+pub(super) fn position_key(agency: &str, source: &str) -> String {
+    format!("{agency}/{source}")
+}
+
+/// The last value of each key that begins with `prefix` and has no tombstone. Records of others are not decoded: they are
+/// nothing to stumble over.
 fn latest<T: Schema + DeserializeOwned>(
     settings: &ConnectorSettings,
     topic: &str,
+    prefix: &str,
     stop: &StopSignal,
 ) -> Result<BTreeMap<String, T>, Interruption> {
     let reader = RecordReader::<T>::new(Arc::clone(&settings.registry) as Arc<dyn Schemas>);
@@ -94,6 +118,9 @@ fn latest<T: Schema + DeserializeOwned>(
             return;
         }
         let Some(Ok(key)) = record.key.map(std::str::from_utf8) else { return };
+        if !key.starts_with(prefix) {
+            return;
+        }
         match record.value.map(|value| reader.decode(value)).transpose() {
             Ok(Some(value)) => drop(latest.insert(key.to_owned(), value)),
             Ok(None) => drop(latest.remove(key)),

@@ -9,7 +9,7 @@ use barid_kafka::{Outgoing, StopSignal, TransactionError, TransactionalProducer}
 use barid_schemas::Millis;
 use barid_schemas::records::{FilePosition, Heartbeat, SourcePosition};
 
-use super::state::{Codecs, State};
+use super::state::{Codecs, State, position_key};
 use super::telemetry::{Counters, traceparent};
 use super::{Connector, Interruption, now};
 use crate::case::{CasePlan, PlannedEvent};
@@ -75,8 +75,13 @@ impl<'a> Writer<'a> {
     }
 
     /// What follows is of this source.
-    pub(super) fn begin_source(&mut self, source: &str) {
+    pub(super) fn begin_source(&mut self, source: &str) -> Result<(), Interruption> {
+        if !self.codecs.are_known(&self.connector.settings.registry) {
+            let reason = "the registry has other schema ids than before".to_owned();
+            return Err(Interruption::Again { part: "registry", reason });
+        }
         source.clone_into(&mut self.source);
+        Ok(())
     }
 
     /// The last whole reading of a file.
@@ -245,7 +250,7 @@ impl<'a> Writer<'a> {
 
     fn send_position(&mut self, position: &SourcePosition) -> Result<(), Interruption> {
         let value = self.codecs.position.to_vec(position)?;
-        let key = format!("{}/{}", position.agency, position.source);
+        let key = position_key(&position.agency, &position.source);
         self.send(&self.connector.settings.topics.positions(), &key, Some(&value), &[])
     }
 

@@ -215,3 +215,38 @@ fn a_row_key_names_a_row_whatever_changes_in_it() {
     assert_eq!(events[0].correction_of, Some(before[1].event_id));
     assert_eq!(office.memory.cases["1"].last_status, "rejected");
 }
+
+#[test]
+fn rows_of_one_day_are_taken_in_the_order_that_the_machine_allows() {
+    let mut office = Office::open();
+    let day = "1401/01/01";
+    // Newest first, as some screens export.
+    let (report, events) = office.read(&[row("1", "صدور", day), row("1", "موافقت", day), row("1", "بررسی", day)]);
+    assert_eq!(report.published, 3);
+    assert_eq!(
+        steps(&events),
+        [(None, "under_review", First), (Some("under_review"), "approved", Step), (Some("approved"), "issued", Step),]
+    );
+    // Neither order is allowed: the order of the file stands, and what does not follow is at fault.
+    let (report, _) = office.read(&[row("2", "رد", day), row("2", "صدور", day)]);
+    assert_eq!((report.published, report.quarantined), (1, 1));
+}
+
+#[test]
+fn a_row_that_tells_no_time_is_published_once_with_the_moment_of_its_first_reading() {
+    let observed = "occurred_at = [{ observed = true, when = { status = [\"suspended\"] } }, { column = \"تاریخ\", cast = \"jalali_date\" }]";
+    let mut office =
+        Office::with(&CONNECTOR.replace("occurred_at = { column = \"تاریخ\", cast = \"jalali_date\" }", observed));
+    office.read(&[row("1", "صدور", "1401/01/01")]);
+    let first_reading = office.now;
+    // The row changes its status in place and keeps the date of its issue.
+    let (_, events) = office.read(&[row("1", "تعلیق", "1401/01/01")]);
+    assert_eq!(steps(&events), [(Some("issued"), "suspended", Step)]);
+    assert_eq!(events[0].occurred_at, first_reading);
+    assert_eq!(events[0].precision, barid_schemas::case_event::Precision::Observed);
+    let (report, _) = office.read(&[row("1", "تعلیق", "1401/01/01")]);
+    assert_eq!(report.unchanged, 1);
+    // What follows has a date before the moment of that reading, and is no late row for that.
+    let (_, events) = office.read(&[row("1", "تعلیق", "1401/01/01"), row("1", "ابطال", "1401/09/01")]);
+    assert_eq!(steps(&events), [(Some("suspended"), "revoked", Step)]);
+}

@@ -61,6 +61,26 @@ proptest! {
         office.assert_nothing_twice();
     }
 
+    /// A file that is too large to be held is read in pieces: it makes no difference.
+    #[test]
+    fn a_large_file_gives_what_a_small_one_gives(readings in readings(), rows_held in 1_usize..6) {
+        let mut small = Office::open();
+        let mut large = Office::open();
+        large.rows_held = rows_held;
+        for reading in &readings {
+            let mut rows: Vec<String> = reading.iter().map(|(case, place)| text(*case, *place)).collect();
+            // And rows at fault: one of a case, one of none.
+            rows.extend(rows.first().map(|row| row.replace(super::ID, "1")));
+            rows.push(row("", "ثبت", "1401/01/01"));
+            let (one, _) = small.read(&rows);
+            let (other, _) = large.read(&rows);
+            prop_assert_eq!(one, other);
+        }
+        prop_assert_eq!(&small.memory.cases, &large.memory.cases);
+        prop_assert_eq!(&small.memory.quarantine, &large.memory.quarantine);
+        prop_assert_eq!(facts(&small), facts(&large));
+    }
+
     /// Killed between any two transactions and started again: the same events with the same ids, each once.
     #[test]
     fn a_kill_in_the_middle_loses_nothing_and_doubles_nothing(
