@@ -61,7 +61,7 @@ fn codec<T: Schema + Serialize>(registry: &Registry) -> Result<RecordCodec<T>, I
     Ok(RecordCodec::new(id)?)
 }
 
-/// Everything that was written for the agency before this session.
+/// Everything that was written for the agency before.
 pub(super) struct State {
     pub(super) memory: Memory,
     /// By source.

@@ -39,7 +39,7 @@ pub(super) struct Writer<'a> {
     records: usize,
     started_at: Millis,
     last_beat: Option<Instant>,
-    /// Events written in this session.
+    /// Events written so far.
     pub(super) events: u64,
 }
 
