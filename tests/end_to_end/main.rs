@@ -5,5 +5,15 @@
 //! shares no code with the bus.
 #![cfg(feature = "kafka-tests")]
 
+mod away;
+mod declared;
 mod inboxes;
+mod killed;
+mod many_rows;
+mod mended;
+mod names;
+mod operators;
+mod other_clients;
+mod policy_change;
+mod registry_lost;
 mod stage;

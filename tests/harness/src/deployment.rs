@@ -3,14 +3,13 @@
 //! Each has a prefix, a name and a folder of its own, so many of them share one broker. Its topics are deleted when it is
 //! dropped: a broker holds a few files open for each partition.
 
+use std::collections::BTreeMap;
+use std::env;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use rdkafka::admin::{AdminClient, AdminOptions};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
@@ -19,7 +18,7 @@ use crate::oracle::exports::{ExpectedRow, expected_rows};
 use crate::oracle::{Inboxes, Oracle, PolicyFiles, Watch, Watched, compare};
 use crate::records::{self, RawRecord};
 use crate::schema_registry::SchemaRegistry;
-use crate::{cache, kafka, leak, wait};
+use crate::{admin, cache, kafka, leak, wait};
 
 /// What the bank has registered: a person and a company.
 const SAMPLE_WATCHES: &str = "src/commands/demo/watch.json";
@@ -47,7 +46,9 @@ impl Deployment {
     /// Lays down a deployment; `program` is `env!("CARGO_BIN_EXE_barid")` of the test.
     pub fn new(program: &str, name: &str, bootstrap_servers: &str, registry_url: &str) -> Result<Self> {
         let prefix = kafka::unique_prefix(name);
-        let folder = tempfile::Builder::new().prefix("barid-deployment-").tempdir()?;
+        let mut folder = tempfile::Builder::new().prefix("barid-deployment-").tempdir()?;
+        // To look at what each process has said (`captured/`) after a test has failed.
+        folder.disable_cleanup(env::var_os("BARID_TEST_KEEP").is_some());
         let deployment = Self {
             barid: Barid::new(program, folder.path()),
             agencies: lay_down_agencies(folder.path())?,
@@ -82,6 +83,11 @@ impl Deployment {
     #[must_use]
     pub fn topic(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
+    }
+
+    /// Its topics with the number of their partitions.
+    pub fn topics(&self) -> Result<BTreeMap<String, i32>> {
+        records::topics(&self.bootstrap_servers, &self.prefix)
     }
 
     /// Every committed record of a topic, by its name without the prefix.
@@ -198,13 +204,9 @@ impl Deployment {
     }
 
     fn delete_topics(&self) -> Result<()> {
-        let names = records::topics(&self.bootstrap_servers, &self.prefix)?.into_keys().collect::<Vec<_>>();
+        let names = self.topics()?.into_keys().collect::<Vec<_>>();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", &self.bootstrap_servers).set_log_level(RDKafkaLogLevel::Emerg);
-        let admin: AdminClient<DefaultClientContext> = config.create()?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(admin.delete_topics(&names, &AdminOptions::new()))?;
+        admin::delete_topics(&self.bootstrap_servers, &names)?;
         Ok(())
     }
 }

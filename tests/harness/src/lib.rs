@@ -14,6 +14,7 @@
 //! The harness shares no code with the bus: what both got wrong would not be seen. It uses Unix signals and `sh`, so it
 //! does not run on Windows.
 
+pub mod admin;
 pub mod apicurio;
 pub mod barid;
 pub mod cache;

@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use barid_harness::{Apicurio, Kafka, SchemaRegistry, read_topic, records, shared_kafka, unique_prefix};
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use barid_harness::{Apicurio, Kafka, SchemaRegistry, admin, read_topic, records, shared_kafka, unique_prefix};
 use rdkafka::config::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
@@ -13,14 +12,6 @@ use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 const LIMIT: Duration = Duration::from_secs(20);
 
 type Plain = ThreadedProducer<rdkafka::producer::DefaultProducerContext>;
-
-fn create_topic(bootstrap_servers: &str, name: &str) {
-    let admin: AdminClient<_> = config(bootstrap_servers).create().unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let topic = NewTopic::new(name, 2, TopicReplication::Fixed(1));
-    let results = runtime.block_on(admin.create_topics([&topic], &AdminOptions::new().operation_timeout(Some(LIMIT))));
-    assert_eq!(results.unwrap(), [Ok(name.to_owned())]);
-}
 
 fn config(bootstrap_servers: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
@@ -61,7 +52,7 @@ fn reads_committed_records_with_their_headers_and_no_others() {
     let prefix = unique_prefix("harness");
     let topic = format!("{prefix}topic");
     assert_eq!(read_topic(broker, &topic).unwrap(), []);
-    create_topic(broker, &topic);
+    admin::create_topic(broker, &topic, 2, &[]).unwrap();
     send(broker, &topic, &["one", "two"], Some((&prefix, true)));
     send(broker, &topic, &["never"], Some((&prefix, false)));
     send(broker, &topic, &["three"], None);
@@ -76,7 +67,7 @@ fn reads_committed_records_with_their_headers_and_no_others() {
 fn a_broker_that_is_killed_comes_back_on_its_port_with_its_records() {
     let mut kafka = Kafka::start().unwrap();
     let address = kafka.bootstrap_servers();
-    create_topic(&address, "topic");
+    admin::create_topic(&address, "topic", 2, &[]).unwrap();
     send(&address, "topic", &["kept"], None);
     kafka.kill().unwrap();
     assert!(!records::answers(&address));

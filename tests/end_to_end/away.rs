@@ -1,0 +1,64 @@
+//! The broker away at the start and in the middle: roles say so, wait, go on by themselves, and end when they are told to.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::Result;
+use barid_harness::Kafka;
+
+use crate::inboxes::expect_everything;
+use crate::stage::{Stage, end};
+
+const SAID_WITHIN: Duration = Duration::from_secs(30);
+
+#[test]
+fn roles_outlive_a_broker_that_is_away_at_the_start_and_in_the_middle() -> Result<()> {
+    let mut kafka = Kafka::start()?;
+    let stage = Stage::on("away", &kafka.bootstrap_servers())?;
+    stage.apply()?;
+    stage.watch()?;
+    let (late, early) = ("agri_jahad", "art99_commission");
+    let export = stage.folder().join(late).join("sample");
+    let aside = stage.folder().join("aside");
+    fs::rename(&export, &aside)?;
+    fs::create_dir(&export)?;
+
+    // Away at the start.
+    kafka.kill()?;
+    let mut router = stage.start_router("router-1", &[])?;
+    let mut first = stage.start_connector(early, &[])?;
+    let mut second = stage.start_connector(late, &[])?;
+    for role in [&mut router, &mut first, &mut second] {
+        role.wait_for_text("broker", SAID_WITHIN)?;
+    }
+    kafka.restart()?;
+    let oracle = stage.oracle(true)?;
+    barid_harness::wait_until("the first export to be published", SAID_WITHIN, || {
+        Ok(stage.read(&format!("events.{early}"))?.len() == 8)
+    })?;
+    stage.wait_for_inboxes(&oracle)?;
+
+    // Away in the middle: an export arrives meanwhile.
+    kafka.kill()?;
+    for entry in fs::read_dir(&aside)? {
+        let entry = entry?;
+        fs::rename(entry.path(), export.join(entry.file_name()))?;
+    }
+    kafka.restart()?;
+    barid_harness::wait_until("the second export to be published", Duration::from_secs(90), || {
+        Ok(stage.read(&format!("events.{late}"))?.len() == 8)
+    })?;
+    end(first)?;
+    end(second)?;
+    for agency in stage.agencies.iter().filter(|agency| *agency != late && *agency != early) {
+        stage.connect_once(agency)?.succeeded()?;
+    }
+    expect_everything(&stage)?;
+
+    // Told to end while the broker is away.
+    let connector = stage.start_connector(early, &[])?;
+    kafka.kill()?;
+    end(router)?;
+    end(connector)?;
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! One writer per agency, one router per name: a second process ends and says why.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use barid_harness::{Finished, Running, wait_for};
+
+use crate::many_rows::AGENCY;
+use crate::stage::{Stage, end};
+
+const SETTLED_WITHIN: Duration = Duration::from_secs(60);
+
+/// The exit code that scripts know: another process has this name.
+const FENCED: i32 = 6;
+
+/// Waits until one of the two has ended; how it ended, and the one that runs on.
+fn survivor(mut one: Running, mut other: Running) -> Result<(Finished, Running)> {
+    let first_ended = wait_for("one of two processes with one name to end", SETTLED_WITHIN, || {
+        let running = (one.is_running()?, other.is_running()?);
+        Ok((running != (true, true)).then_some(running))
+    })?;
+    match first_ended {
+        (false, true) => Ok((one.wait(SETTLED_WITHIN)?, other)),
+        (true, false) => Ok((other.wait(SETTLED_WITHIN)?, one)),
+        _ => bail!("both have ended:\n{}\n{}", one.said()?, other.said()?),
+    }
+}
+
+#[test]
+fn of_two_connectors_of_one_agency_one_ends_and_says_why() -> Result<()> {
+    let stage = Stage::applied("two-connectors")?;
+    let first = stage.start_connector(AGENCY, &[])?;
+    wait_for("the first connector to publish", SETTLED_WITHIN, || {
+        Ok((stage.read(&format!("events.{AGENCY}"))?.len() == 8).then_some(()))
+    })?;
+    let second = stage.start_connector(AGENCY, &[])?;
+    let (ended, running) = survivor(first, second)?;
+    assert_eq!(ended.code, FENCED, "{}", ended.words);
+    ended.saying(&["another process", AGENCY])?;
+    end(running)?;
+    assert_eq!(stage.read(&format!("events.{AGENCY}"))?.len(), 8);
+    Ok(())
+}
+
+#[test]
+fn of_two_routers_with_one_name_one_ends_and_says_why() -> Result<()> {
+    let stage = Stage::applied("two-routers")?;
+    let first = stage.start_router("router-1", &[])?;
+    stage.connect_once(AGENCY)?.succeeded()?;
+    let oracle = stage.oracle(true)?;
+    stage.wait_for_inboxes(&oracle)?;
+    let second = stage.start_router("router-1", &[])?;
+    let (ended, running) = survivor(first, second)?;
+    assert_eq!(ended.code, FENCED, "{}", ended.words);
+    ended.saying(&["another process", "router-1"])?;
+    stage.connect_all_once()?;
+    stage.wait_for_inboxes(&oracle)?;
+    end(running)?;
+    Ok(())
+}
+
+#[test]
+fn two_routers_with_names_of_their_own_share_the_work() -> Result<()> {
+    let stage = Stage::applied("two-names")?;
+    let first = stage.start_router("router-1", &[])?;
+    let second = stage.start_router("router-2", &["--slots", "2"])?;
+    stage.connect_all_once()?;
+    crate::inboxes::expect_everything(&stage)?;
+    end(first)?;
+    end(second)?;
+    Ok(())
+}
