@@ -183,17 +183,15 @@ fn try_files(deployment: &Deployment, arguments: &PolicyFilesArguments) -> Outco
     let (old, new) = (Index::build(Arc::new(before)), Index::build(Arc::new(policy)));
     let mut tally: BTreeMap<String, u64> = BTreeMap::new();
     let mut events = 0_u64;
-    for topic in reader.topic_names_of("events")? {
-        reader.each_event(&topic, |record, event| {
-            events += 1;
-            let keys = record.header(barid_event::header::WATCH).and_then(|list| watch::decode_list(list).ok());
-            let facts = Facts::of(&event, keys.unwrap_or_default(), record.timestamp_ms);
-            for consequence in compare(&old, &new, &rules.watch, &facts.borrowed()) {
-                let what = format!("{} {}.{}: {consequence}", event.publisher, event.service_code, event.status_to);
-                *tally.entry(what).or_default() += 1;
-            }
-        })?;
-    }
+    reader.each_event(&reader.topic_names_of("events")?, |record, event| {
+        events += 1;
+        let keys = record.header(barid_event::header::WATCH).and_then(|list| watch::decode_list(list).ok());
+        let facts = Facts::of(&event, keys.unwrap_or_default(), record.timestamp_ms);
+        for consequence in compare(&old, &new, &rules.watch, &facts.borrowed()) {
+            let what = format!("{} {}.{}: {consequence}", event.publisher, event.service_code, event.status_to);
+            *tally.entry(what).or_default() += 1;
+        }
+    })?;
     show::line(show::table(
         &["events", "change"],
         tally.iter().map(|(what, count)| [count.to_string(), what.clone()]),

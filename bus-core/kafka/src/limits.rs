@@ -97,6 +97,10 @@ pub(crate) const FETCH_WAIT: Duration = Duration::from_millis(50);
 /// The same for readers that nobody waits for in milliseconds; there may be many.
 pub(crate) const FETCH_WAIT_READER: Duration = Duration::from_millis(250);
 
+/// The same for a reader that stops at a mark: behind the last record often stands the marker of its transaction, and the end of the partition is known only
+/// after a fetch that finds nothing.
+pub(crate) const FETCH_WAIT_SNAPSHOT: Duration = Duration::from_millis(5);
+
 /// Pause of fetching when the local queue is full. The default of a second stops a fast loop dead.
 pub(crate) const FETCH_QUEUE_BACKOFF: Duration = Duration::from_millis(10);
 

@@ -10,6 +10,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rdkafka::ClientConfig;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
@@ -22,7 +23,7 @@ use crate::{Cluster, KafkaError, RecordRef, limits};
 
 pub(crate) type Consuming = BaseConsumer<Context>;
 
-pub(crate) fn make_consumer(config: &rdkafka::ClientConfig) -> Result<Consuming, KafkaError> {
+pub(crate) fn make_consumer(config: &ClientConfig) -> Result<Consuming, KafkaError> {
     BaseConsumer::from_config_and_context(config, Context::new(&Arc::default()))
         .map_err(|error| KafkaError::Setting { reason: error.to_string() })
 }
@@ -109,16 +110,28 @@ pub(crate) struct Preparing {
     stable: usize,
     /// Nothing after the marks is wanted, so a topic without records needs no client.
     to_marks_only: bool,
+    /// A consumer that has served for another topic.
+    used: Option<Arc<Consuming>>,
 }
 
 impl Preparing {
     pub(crate) fn new(topic: &str, from: From) -> Self {
-        Self { topic: topic.to_owned(), from, marks: Vec::new(), stable: 0, to_marks_only: false }
+        Self { topic: topic.to_owned(), from, marks: Vec::new(), stable: 0, to_marks_only: false, used: None }
     }
 
     /// The reader is not asked for anything after the marks.
     pub(crate) fn to_marks_only(self) -> Self {
         Self { to_marks_only: true, ..self }
+    }
+
+    /// Goes on with the consumer of a reader that has ended: its connections stand.
+    pub(crate) fn with_consumer(self, used: Option<Arc<Consuming>>) -> Self {
+        Self { used, ..self }
+    }
+
+    /// The consumer that was given and not needed.
+    pub(crate) fn unused_consumer(&mut self) -> Option<Arc<Consuming>> {
+        self.used.take()
     }
 
     pub(crate) fn topic(&self) -> &str {
@@ -143,7 +156,16 @@ impl Preparing {
         if self.to_marks_only && self.marks.iter().all(|(low, high)| low == high) {
             return Ok(Some(TopicReader::of_nothing(&self.topic, &self.marks)));
         }
-        TopicReader::start(cluster, &self.topic, self.from, &self.marks).map(Some)
+        let consumer = match self.used.take() {
+            Some(used) => {
+                // The client looks for the leaders of a topic that it has never heard of once a second; asked for, they are in its cache.
+                partitions_of(&used, &self.topic)?;
+                used
+            }
+            None if self.to_marks_only => Arc::new(make_consumer(&cluster.snapshot_reader())?),
+            None => Arc::new(make_consumer(&cluster.reader())?),
+        };
+        TopicReader::start(consumer, &self.topic, self.from, &self.marks).map(Some)
     }
 }
 
@@ -177,8 +199,7 @@ pub(crate) enum Read {
 }
 
 impl TopicReader {
-    fn start(cluster: &Cluster, topic: &str, from: From, marks: &[(i64, i64)]) -> Result<Self, KafkaError> {
-        let consumer = make_consumer(&cluster.reader())?;
+    fn start(consumer: Arc<Consuming>, topic: &str, from: From, marks: &[(i64, i64)]) -> Result<Self, KafkaError> {
         let mut assignment = TopicPartitionList::new();
         let mut targets = Vec::new();
         for (partition, (low, high)) in marks.iter().enumerate() {
@@ -193,7 +214,7 @@ impl TopicReader {
         consumer
             .assign(&assignment)
             .map_err(|error| KafkaError::Refused { what: "assign partitions".to_owned(), reason: error.to_string() })?;
-        Ok(Self { consumer: Some(Arc::new(consumer)), topic: topic.to_owned(), targets })
+        Ok(Self { consumer: Some(consumer), topic: topic.to_owned(), targets })
     }
 
     /// A reader that has reached its end.
@@ -212,6 +233,12 @@ impl TopicReader {
 
     pub(crate) fn targets_ref(&self) -> &[Target] {
         &self.targets
+    }
+
+    /// Ends the reading and gives the consumer out for another topic.
+    pub(crate) fn into_consumer(mut self) -> Option<Arc<Consuming>> {
+        let consumer = self.consumer.take()?;
+        consumer.unassign().is_ok().then_some(consumer)
     }
 
     pub(crate) fn partitions(&self) -> usize {

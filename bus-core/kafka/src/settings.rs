@@ -196,6 +196,13 @@ impl Cluster {
         config
     }
 
+    /// A reader that stops at a mark.
+    pub(crate) fn snapshot_reader(&self) -> ClientConfig {
+        let mut config = self.reader();
+        set_ms(&mut config, "fetch.wait.max.ms", limits::FETCH_WAIT_SNAPSHOT);
+        config
+    }
+
     /// A client that asks for metadata and watermarks. Isolation `read_uncommitted`: it is told the high watermark, not the last stable offset.
     pub(crate) fn watermark_client(&self) -> ClientConfig {
         let mut config = self.base();
@@ -275,6 +282,7 @@ mod tests {
             cluster.transactional_producer("t"),
             cluster.group_consumer("g"),
             cluster.reader(),
+            cluster.snapshot_reader(),
             cluster.admin(),
             cluster.best_effort_producer(),
         ] {
@@ -315,6 +323,7 @@ mod tests {
             cluster.best_effort_producer(),
             cluster.group_consumer("g"),
             cluster.reader(),
+            cluster.snapshot_reader(),
             cluster.watermark_client(),
             cluster.stable_offset_client(),
             cluster.group_watcher("g"),

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::burial::bury;
 use crate::client::Away;
 use crate::reader::{From, Offsets, Preparing, Read, TopicReader};
 use crate::{Cluster, KafkaError, RecordRef, StopSignal, limits};
@@ -23,11 +24,11 @@ pub fn read_to_high_watermark(
     stop: &StopSignal,
     mut each: impl FnMut(&RecordRef<'_>),
 ) -> Result<SnapshotSummary, KafkaError> {
-    read(cluster, &Offsets::new(cluster)?, topic, stop, &mut each)
+    read_all_to_high_watermark(cluster, &[topic.to_owned()], stop, &mut each)
 }
 
-/// Reads several topics one after another, each as [`read_to_high_watermark`] does. Cheaper than a call for each: the clients that ask for offsets are shared,
-/// and a topic without records costs no client at all.
+/// Reads several topics one after another, each as [`read_to_high_watermark`] does. Cheaper than a call for each: all clients are shared, and a topic without
+/// records costs two questions.
 pub fn read_all_to_high_watermark(
     cluster: &Cluster,
     topics: &[String],
@@ -35,29 +36,25 @@ pub fn read_all_to_high_watermark(
     mut each: impl FnMut(&RecordRef<'_>),
 ) -> Result<SnapshotSummary, KafkaError> {
     let offsets = Offsets::new(cluster)?;
-    topics.iter().try_fold(SnapshotSummary::default(), |sum, topic| {
-        let read = read(cluster, &offsets, topic, stop, &mut each)?;
-        Ok(SnapshotSummary { records: sum.records + read.records, partitions: sum.partitions + read.partitions })
-    })
-}
-
-fn read(
-    cluster: &Cluster,
-    offsets: &Offsets,
-    topic: &str,
-    stop: &StopSignal,
-    each: &mut impl FnMut(&RecordRef<'_>),
-) -> Result<SnapshotSummary, KafkaError> {
-    let stopped = || KafkaError::Stopped { what: format!("reading topic `{topic}`") };
-    let mut reader = prepare(cluster, offsets, topic, stop)?.ok_or_else(stopped)?;
-    let mut summary = SnapshotSummary { records: 0, partitions: reader.partitions() };
-    while !reader.reached() {
-        if stop.is_stopped() {
-            return Err(stopped());
+    let mut consumer = None;
+    let mut summary = SnapshotSummary::default();
+    for topic in topics {
+        let stopped = || KafkaError::Stopped { what: format!("reading topic `{topic}`") };
+        let mut preparing = Preparing::new(topic, From::Beginning).to_marks_only().with_consumer(consumer.take());
+        let mut reader = prepare(cluster, &offsets, &mut preparing, stop)?.ok_or_else(stopped)?;
+        while !reader.reached() {
+            if stop.is_stopped() {
+                return Err(stopped());
+            }
+            if let Read::Record = reader.poll(limits::POLL, &mut each)? {
+                summary.records += 1;
+            }
         }
-        if let Read::Record = reader.poll(limits::POLL, &mut *each)? {
-            summary.records += 1;
-        }
+        summary.partitions += reader.partitions();
+        consumer = reader.into_consumer().or_else(|| preparing.unused_consumer());
+    }
+    if let Some(consumer) = consumer {
+        bury("reader", consumer, limits::STOP_CONSUMER);
     }
     Ok(summary)
 }
@@ -66,11 +63,12 @@ fn read(
 fn prepare(
     cluster: &Cluster,
     offsets: &Offsets,
-    topic: &str,
+    preparing: &mut Preparing,
     stop: &StopSignal,
 ) -> Result<Option<TopicReader>, KafkaError> {
+    let topic = preparing.topic().to_owned();
+    let topic = topic.as_str();
     let started = Instant::now();
-    let mut preparing = Preparing::new(topic, From::Beginning).to_marks_only();
     let mut away = Away::new();
     let mut said_open = false;
     while !stop.is_stopped() {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use barid_codec::{RecordError, RecordReader, Schemas, framing};
 use barid_event::topics::Topics;
-use barid_kafka::{Admin, Cluster, KafkaError, RecordRef, StopSignal, read_to_high_watermark};
+use barid_kafka::{
+    Admin, Cluster, KafkaError, RecordRef, StopSignal, read_all_to_high_watermark, read_to_high_watermark,
+};
 use barid_schemas::CaseEvent;
 use barid_schemas::records::{DeadLetter, Schema};
 use serde::de::DeserializeOwned;
@@ -63,9 +65,7 @@ impl Reader {
     /// Kafka or the registry does not answer.
     pub fn matter(&self, key: &str) -> Result<Timeline, LedgerError> {
         let mut links = Links::default();
-        for topic in self.topic_names_of("events")? {
-            self.each_event(&topic, |_, event| links.add(&event))?;
-        }
+        self.each_event(&self.topic_names_of("events")?, |_, event| links.add(&event))?;
         let corr_ids = links.matter(key);
         if corr_ids.is_empty() {
             return Ok(Timeline::default());
@@ -73,13 +73,18 @@ impl Reader {
         self.timeline(corr_ids)
     }
 
-    /// Calls `each` for every event and view of a topic, in the order of its partitions; records that are none are left out.
+    /// Calls `each` for every event and view of the topics, in the order of their partitions; records that are none are left
+    /// out.
     ///
     /// # Errors
     ///
     /// Kafka or the registry does not answer.
-    pub fn each_event(&self, topic: &str, mut each: impl FnMut(&RecordRef<'_>, CaseEvent)) -> Result<(), LedgerError> {
-        self.each_record(topic, &self.events, |record, event| each(record, event))
+    pub fn each_event(
+        &self,
+        topics: &[String],
+        mut each: impl FnMut(&RecordRef<'_>, CaseEvent),
+    ) -> Result<(), LedgerError> {
+        self.each_record(topics, &self.events, |record, event| each(record, event))
     }
 
     /// The latest record under each key of a compacted topic; tombstones remove.
@@ -105,15 +110,15 @@ impl Reader {
         failure.map_or(Ok(latest), |error| Err(error.into()))
     }
 
-    /// Calls `each` for every record of a topic that is a `T`.
+    /// Calls `each` for every record of the topics that is a `T`.
     pub(crate) fn each_record<T: Schema + DeserializeOwned>(
         &self,
-        topic: &str,
+        topics: &[String],
         reader: &RecordReader<T>,
         mut each: impl FnMut(&RecordRef<'_>, T),
     ) -> Result<(), LedgerError> {
         let mut failure = None;
-        read_to_high_watermark(&self.cluster, topic, &self.stop, |record| {
+        read_all_to_high_watermark(&self.cluster, topics, &self.stop, |record| {
             let Some(value) = record.value else { return };
             match reader.decode(value) {
                 Ok(found) => each(record, found),
@@ -143,28 +148,22 @@ impl Reader {
 
     fn timeline(&self, corr_ids: BTreeSet<Uuid>) -> Result<Timeline, LedgerError> {
         let (mut events, mut copies, mut dead_letters) = (Vec::new(), Vec::new(), Vec::new());
-        for topic in self.topic_names_of("events")? {
-            self.each_event(&topic, |record, event| {
-                if corr_ids.contains(&event.corr_id) {
-                    events.push(EventEntry::of(record, event));
-                }
-            })?;
-        }
-        for topic in self.topic_names_of("inbox")? {
-            let subscriber = self.topics.agency_of(&topic).unwrap_or_default();
-            self.each_event(&topic, |record, view| {
-                if corr_ids.contains(&view.corr_id) {
-                    copies.push(CopyEntry::of(subscriber, record, view));
-                }
-            })?;
-        }
-        for topic in self.topic_names_of("deadletter")? {
-            self.each_record(&topic, &self.dead_letters, |record, letter| {
-                if self.concerns(&letter, &corr_ids) {
-                    dead_letters.push(DeadLetterEntry::of(record, letter));
-                }
-            })?;
-        }
+        self.each_event(&self.topic_names_of("events")?, |record, event| {
+            if corr_ids.contains(&event.corr_id) {
+                events.push(EventEntry::of(record, event));
+            }
+        })?;
+        self.each_event(&self.topic_names_of("inbox")?, |record, view| {
+            if corr_ids.contains(&view.corr_id) {
+                let subscriber = self.topics.agency_of(record.topic).unwrap_or_default();
+                copies.push(CopyEntry::of(subscriber, record, view));
+            }
+        })?;
+        self.each_record(&self.topic_names_of("deadletter")?, &self.dead_letters, |record, letter| {
+            if self.concerns(&letter, &corr_ids) {
+                dead_letters.push(DeadLetterEntry::of(record, letter));
+            }
+        })?;
         Ok(Timeline::assemble(corr_ids, events, copies, dead_letters))
     }
 

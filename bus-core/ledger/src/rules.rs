@@ -30,7 +30,7 @@ pub fn read_rules(reader: &Reader) -> Result<RulesRead, LedgerError> {
     let mut collecting = PolicyVersions::default();
     let mut versions = BTreeMap::new();
     let policy = RecordReader::<PolicyRecord>::new(reader.schemas());
-    reader.each_record(&topics.policy(), &policy, |_, record| {
+    reader.each_record(&[topics.policy()], &policy, |_, record| {
         // A version whose manifest does not hold was never in force.
         if let Ok(Some(version)) = collecting.add(record) {
             versions.insert(version.version, version);
@@ -43,7 +43,7 @@ pub fn read_rules(reader: &Reader) -> Result<RulesRead, LedgerError> {
     }
     let mut applied = Vec::new();
     let reading = RecordReader::<PolicyApplied>::new(reader.schemas());
-    reader.each_record(&topics.policy_applied(), &reading, |_, record| applied.push(record))?;
+    reader.each_record(&[topics.policy_applied()], &reading, |_, record| applied.push(record))?;
     Ok(RulesRead { versions, watch, applied })
 }
 

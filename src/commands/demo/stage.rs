@@ -8,7 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use barid_codec::{RecordCodec, Registry, RegistrySettings};
-use barid_connector::{Connector, ConnectorConfig, ConnectorSettings, FileReport, Keys, Report, catalogue_beside, load_config};
+use barid_connector::{
+    Connector, ConnectorConfig, ConnectorSettings, FileReport, Keys, Report, catalogue_beside, load_config,
+};
 use barid_event::Secret;
 use barid_event::topics::Topics;
 use barid_kafka::{Cluster, InProcessBroker, Outgoing, StopSignal, TransactionalProducer};
@@ -292,11 +294,9 @@ fn wait_until_routed(progress: &Progress, events: u64) -> Result<(), Failure> {
 
 fn inboxes(reader: &Reader, topics: &Topics) -> Result<BTreeMap<String, BTreeMap<String, u64>>, Failure> {
     let mut inboxes: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
-    for topic in reader.topic_names_of("inbox")? {
-        let subscriber = topics.agency_of(&topic).unwrap_or_default().to_owned();
-        reader.each_event(&topic, |_, view| {
-            *inboxes.entry(subscriber.clone()).or_default().entry(view.publisher).or_default() += 1;
-        })?;
-    }
+    reader.each_event(&reader.topic_names_of("inbox")?, |record, view| {
+        let subscriber = topics.agency_of(record.topic).unwrap_or_default().to_owned();
+        *inboxes.entry(subscriber).or_default().entry(view.publisher).or_default() += 1;
+    })?;
     Ok(inboxes)
 }
