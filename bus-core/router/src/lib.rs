@@ -25,6 +25,7 @@ mod routing;
 mod rules;
 mod settings;
 mod slot;
+mod spans;
 mod walks;
 
 #[cfg(test)]

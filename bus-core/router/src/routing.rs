@@ -10,7 +10,6 @@
 use std::ops::Range;
 
 use barid_codec::{RegistryError, Spans, Walk, framing, view};
-use barid_event::TraceParent;
 use barid_event::header::{self, CloudEvent};
 use barid_event::topics::Topics;
 use barid_event::watch::{self, WatchKey};
@@ -131,16 +130,17 @@ impl Routing {
         Self { topics, walks, registry_url: registry_url.to_owned(), max_record_bytes }
     }
 
-    /// Decides about `record`; the key of all its copies is written to `key`.
+    /// Decides about `record`; its copies carry `traceparent`, and the key of all its copies is written to `key`.
     pub(crate) fn route(
         &mut self,
         rules: &Rules,
         record: &RecordRef<'_>,
+        traceparent: Option<&str>,
         key: &mut String,
         copies: &mut Copies,
     ) -> Fate {
         copies.clear();
-        match self.try_route(rules, record, key, copies) {
+        match self.try_route(rules, record, traceparent, key, copies) {
             Ok(()) => Fate::Copies,
             Err(fate) => {
                 copies.clear();
@@ -153,6 +153,7 @@ impl Routing {
         &mut self,
         rules: &Rules,
         record: &RecordRef<'_>,
+        traceparent: Option<&str>,
         key: &mut String,
         copies: &mut Copies,
     ) -> Result<(), Fate> {
@@ -175,13 +176,12 @@ impl Routing {
 
         key.clear();
         key.push_str(spans.corr_id);
-        let traceparent = traceparent(record);
         for decision in &decisions {
             let start = copies.values.len();
             let shown =
                 write_view(&rules.policy().catalogue, &walk, &spans, value, datum, decision, &mut copies.values)
                     .map_err(Fate::DeadLetter)?;
-            let headers = self.headers(&spans, ids, schema_id, &shown, decision, traceparent.as_deref());
+            let headers = self.headers(&spans, ids, schema_id, &shown, decision, traceparent);
             let parts = CopyParts {
                 topic: self.topics.inbox(&decision.permit.subscriber),
                 value: start..copies.values.len(),
@@ -333,10 +333,4 @@ fn write_view<'s>(
 fn watch_keys(record: &RecordRef<'_>) -> Result<Vec<WatchKey>, Failure> {
     let Some(list) = record.header(header::WATCH) else { return Ok(Vec::new()) };
     watch::decode_list(list).map_err(|error| Failure::new(Reason::BadWatchKeys, error.to_string()))
-}
-
-/// The record's trace context if it is well formed, written anew.
-fn traceparent(record: &RecordRef<'_>) -> Option<String> {
-    let text = std::str::from_utf8(record.header(header::TRACEPARENT)?).ok()?;
-    Some(text.parse::<TraceParent>().ok()?.to_string())
 }

@@ -24,6 +24,7 @@ use crate::dead_letter::{dead_letter, origin};
 use crate::holds::SlotHolds;
 use crate::routing::{Copies, Failure, Fate, Hold, Routing};
 use crate::rules::{Rules, RulesInForce};
+use crate::spans::TransactionSpan;
 
 /// How soon a record is tried again while there is no policy yet.
 const NO_POLICY_RETRY: Duration = Duration::from_millis(200);
@@ -59,6 +60,7 @@ pub(crate) struct SlotMemory {
     telling_version: Option<i64>,
     copies: Copies,
     key: String,
+    span: TransactionSpan,
     /// What the open transaction counts, added to the counters when it commits.
     tally: Tally,
     /// When a transaction that wrote something was last committed; `None` when there is reason to doubt the name.
@@ -90,6 +92,7 @@ impl Processor for Slot {
         self.memory.current = self.rules.get();
         let Some(rules) = self.memory.current.clone() else { return };
         let version = rules.version();
+        self.memory.span.begin(self.number, version);
         self.memory.telling_version = self.memory.told_version;
         if std::mem::take(&mut self.memory.proving_name) {
             self.prove_name(out);
@@ -117,7 +120,9 @@ impl Processor for Slot {
         let Some(rules) = self.memory.current.clone() else {
             return Verdict::Pause { reason: "no_policy".to_owned(), retry_after: Some(NO_POLICY_RETRY) };
         };
-        let fate = self.routing.route(&rules, record, &mut self.memory.key, &mut self.memory.copies);
+        let span = self.memory.span.event(record);
+        let traceparent = span.traceparent.as_deref();
+        let fate = self.routing.route(&rules, record, traceparent, &mut self.memory.key, &mut self.memory.copies);
         let sent = match fate {
             Fate::Copies => self.send_copies(out),
             Fate::DeadLetter(failure) => self.send_dead_letter(record, &failure, out),
@@ -169,6 +174,7 @@ impl Processor for Slot {
                 self.committed(*took);
             }
             WorkerEvent::Aborted { reason } => {
+                self.memory.span.end();
                 self.memory.tally = Tally::default();
                 self.counters.aborted.add(1);
                 tracing::warn!(slot = self.number, reason, "transaction was aborted, its events come again");
@@ -259,6 +265,7 @@ impl Slot {
     }
 
     fn committed(&mut self, took: Duration) {
+        self.memory.span.end();
         self.memory.told_version = self.memory.telling_version;
         let tally = std::mem::take(&mut self.memory.tally);
         self.counters.events.add(tally.events);
