@@ -9,33 +9,36 @@ use barid_kafka::RecordRef;
 use barid_telemetry::traces;
 use tracing::Span;
 
-/// The span of the open transaction.
-pub(crate) struct TransactionSpan(Span);
-
-impl Default for TransactionSpan {
-    fn default() -> Self {
-        Self(Span::none())
-    }
+/// The span of the open transaction; it begins with the first sampled event, so that an idle slot leaves no trace.
+#[derive(Default)]
+pub(crate) struct TransactionSpan {
+    slot: u16,
+    policy_version: i64,
+    span: Option<Span>,
 }
 
 impl TransactionSpan {
     /// A transaction begins.
     pub(crate) fn begin(&mut self, slot: u16, policy_version: i64) {
-        self.0 = tracing::info_span!(parent: None, "route_transaction", slot, policy_version);
+        *self = Self { slot, policy_version, span: None };
     }
 
     /// The transaction has ended, however it did.
     pub(crate) fn end(&mut self) {
-        self.0 = Span::none();
+        self.span = None;
     }
 
     /// What happens to one record; [`EventSpan::traceparent`] goes into its copies.
-    pub(crate) fn event(&self, record: &RecordRef<'_>) -> EventSpan {
+    pub(crate) fn event(&mut self, record: &RecordRef<'_>) -> EventSpan {
         let Some(came) = traceparent(record) else { return EventSpan { _span: Span::none(), traceparent: None } };
         if !traces::is_sampled(&came) {
             return EventSpan { _span: Span::none(), traceparent: Some(came) };
         }
-        traces::link(&self.0, &came);
+        let (slot, policy_version) = (self.slot, self.policy_version);
+        let transaction = self
+            .span
+            .get_or_insert_with(|| tracing::info_span!(parent: None, "route_transaction", slot, policy_version));
+        traces::link(transaction, &came);
         let (topic, partition, offset) = (record.topic, record.partition, record.offset);
         let span = tracing::info_span!(parent: None, "route_event", topic, partition, offset);
         traces::continue_trace(&span, &came);
