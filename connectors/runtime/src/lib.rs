@@ -9,7 +9,7 @@
 //! ```
 //!
 //! An agency is data: a catalogue, a `connector.toml`, nothing else. [`load_config`] reads the latter and tells all
-//! mistakes at once. [`dry_run`] does everything but write; [`Connector`] is the role that writes, one for each agency.
+//! mistakes at once. [`dry_run()`] does everything but write; [`Connector`] is the role that writes, one for each agency.
 //! Both plan with the same pure function (the module `case`), from what is known about a case, what of it waits in
 //! quarantine and the rows of one reading. So a process that is killed in the middle simply plans again.
 //!

@@ -14,7 +14,7 @@ use super::{Connector, Interruption, Report, now};
 use crate::case::Context;
 use crate::mapping::SourceConfig;
 use crate::reading::{FileFault, FileReport, Memory, ROWS_HELD, ReadingError, Sink, read_file, read_quarantine};
-use crate::source::{Observation, SourceFault, fingerprint, settled};
+use crate::source::{Observation, SourceFault, SourceReason, fingerprint, settled};
 use crate::{ConnectorError, folder};
 
 /// The longest wait between two looks at the clock: a heartbeat must not be late because a folder is looked at seldom.
@@ -188,8 +188,12 @@ impl<'a> Session<'a> {
             }
             Err(ReadingError::File(faults)) => {
                 self.writer.flush()?;
+                // A file that another program has locked does not change when it is let go: it is tried again.
+                let locked = faults.iter().all(|fault| fault.reason == SourceReason::Unreadable);
+                if !locked {
+                    self.done.insert(path.to_owned(), observation);
+                }
                 self.fault(source, faults);
-                self.done.insert(path.to_owned(), observation);
                 Ok(false)
             }
             Err(ReadingError::Changed) => {
@@ -235,8 +239,14 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Tells of a file that cannot be read; of the same fault once.
     fn fault(&mut self, source: &SourceConfig, faults: Vec<SourceFault>) {
-        for fault in &faults {
+        let fault = FileFault { source: source.name.clone(), faults };
+        if self.report.faults.contains(&fault) {
+            return;
+        }
+        let FileFault { faults, .. } = &fault;
+        for fault in faults {
             let (reason, file) = (fault.reason.code(), fault.file.as_str());
             self.counters.file_fault(reason);
             tracing::warn!(
@@ -249,7 +259,7 @@ impl<'a> Session<'a> {
                 "file not read"
             );
         }
-        self.report.note_fault(FileFault { source: source.name.clone(), faults });
+        self.report.note_fault(fault);
     }
 }
 
