@@ -76,7 +76,7 @@ fn dry_run_keys(global: &GlobalArguments) -> Result<Keys, Failure> {
 fn connect(config: ConnectorConfig, once: bool, global: &GlobalArguments) -> Outcome {
     let deployment = Deployment::load(global, None)?;
     let stop = stop_on_signals()?;
-    let connector = deployment.resolved.connector()?;
+    let pace = deployment.resolved.connector()?;
     let settings = ConnectorSettings {
         cluster: deployment.cluster(&format!("barid-connector-{}", config.agency))?,
         registry: deployment.registry()?,
@@ -84,12 +84,14 @@ fn connect(config: ConnectorConfig, once: bool, global: &GlobalArguments) -> Out
         deployment: deployment.name()?,
         keys: deployment.keys()?,
         once,
-        poll_interval: connector.scan_interval,
+        poll_interval: pace.scan_interval,
         process: format!("connector/{}", config.agency),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let telemetry = deployment.telemetry("connector")?;
-    let connector = Connector::new(config, settings, telemetry.metrics.clone(), telemetry.readiness.clone());
+    let connector = Connector::new(config, settings, telemetry.metrics.clone(), telemetry.readiness.clone())
+        .with_settle_time(pace.settle)
+        .with_commit_records(pace.commit_records);
     let report = connector.run(&stop)?;
     say_faults(&report.faults);
     say_files(&report.files);
