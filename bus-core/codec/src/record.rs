@@ -83,30 +83,25 @@ impl<T: Schema + DeserializeOwned> RecordReader<T> {
         Self { schemas, parsed: RwLock::default(), record: PhantomData }
     }
 
-    /// Decodes a framed record. A writer schema is asked for once; after a failed answer it is asked for again.
+    /// Decodes a framed record. A writer schema is asked for once; after a failed answer it is asked for again, and so it is
+    /// when a datum does not fit it: a registry that lost its memory may have given the id to another schema since. Until
+    /// it has answered, other records are read with the schema that is known.
     ///
     /// # Errors
     /// The framing is broken, the registry has no answer, or the datum is not what the writer schema says.
     pub fn decode(&self, value: &[u8]) -> Result<T, RecordError> {
         let (id, datum) = framing::unframe(value)?;
-        let schema = self.writer(id)?;
-        let mut config = DeserializerConfig::new(&schema);
-        // A longer list could only hold items that take no byte.
-        config.max_seq_size = datum.len();
-        let mut state = DeserializerState::with_config(SliceRead::new(datum), config);
-        let record = T::deserialize(state.deserializer());
-        let mut rest = state.into_reader();
-        let left = rest.fill_buf().map_or(0, <[u8]>::len);
-        match record {
-            Ok(record) if left == 0 => Ok(record),
-            _ => Err(RecordError::Decode { name: T::FULL_NAME, id, offset: datum.len() - left }),
+        let known = self.parsed.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        let schema = known.map_or_else(|| self.ask(id), Ok)?;
+        if let Ok(record) = decode_with(&schema, id, datum) {
+            return Ok(record);
         }
+        self.schemas.forget(id);
+        decode_with(&*self.ask(id)?, id, datum)
     }
 
-    fn writer(&self, id: u32) -> Result<Arc<serde_avro_fast::Schema>, RecordError> {
-        if let Some(schema) = self.parsed.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
-            return Ok(Arc::clone(schema));
-        }
+    /// Asks for the writer schema and keeps it.
+    fn ask(&self, id: u32) -> Result<Arc<serde_avro_fast::Schema>, RecordError> {
         let mut avsc = self.schemas.schema(id)?;
         if full_name(&avsc) != T::FULL_NAME {
             // Kept from before the registry lost its memory and counted anew, perhaps.
@@ -120,6 +115,24 @@ impl<T: Schema + DeserializeOwned> RecordReader<T> {
         let schema = Arc::new(parse(T::FULL_NAME, &avsc)?);
         self.parsed.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&schema));
         Ok(schema)
+    }
+}
+
+fn decode_with<T: Schema + DeserializeOwned>(
+    schema: &serde_avro_fast::Schema,
+    id: u32,
+    datum: &[u8],
+) -> Result<T, RecordError> {
+    let mut config = DeserializerConfig::new(schema);
+    // A longer list could only hold items that take no byte.
+    config.max_seq_size = datum.len();
+    let mut state = DeserializerState::with_config(SliceRead::new(datum), config);
+    let record = T::deserialize(state.deserializer());
+    let mut rest = state.into_reader();
+    let left = rest.fill_buf().map_or(0, <[u8]>::len);
+    match record {
+        Ok(record) if left == 0 => Ok(record),
+        _ => Err(RecordError::Decode { name: T::FULL_NAME, id, offset: datum.len() - left }),
     }
 }
 

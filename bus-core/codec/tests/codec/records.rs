@@ -265,24 +265,27 @@ fn every_record_comes_back_as_it_was() {
     });
 }
 
+/// Our event with what the writer knows of it, written by apache-avro.
+pub(crate) fn framed_as(id: u32, writer: &Writer) -> Vec<u8> {
+    let ours = model::decode(&schemas::current(), &datum()).unwrap();
+    let apache_avro::Schema::Record(record) = &writer.plain else { unreachable!() };
+    let fields = record.fields.iter().map(|field| {
+        let value = model::field(&ours, &field.name).map(|value| model::inner(value).clone());
+        let value =
+            value.unwrap_or_else(|| apache_avro::types::Value::try_from(field.default.clone().unwrap()).unwrap());
+        (field.name.clone(), value)
+    });
+    let value = apache_avro::types::Value::Record(fields.collect()).resolve(&writer.plain).unwrap();
+    let mut framed = Vec::new();
+    framing::frame(id, &mut framed);
+    framed.extend(model::encode(writer, &value));
+    framed
+}
+
 #[test]
 fn an_older_and_a_newer_schema_are_read_with_what_both_know() {
     for (writer, known) in [(schemas::older(), "older"), (schemas::newer(), "newer"), (schemas::turned(), "turned")] {
-        // Written by apache-avro from the values of our event.
-        let ours = model::decode(&schemas::current(), &datum()).unwrap();
-        let apache_avro::Schema::Record(record) = &writer.plain else { unreachable!() };
-        let fields = record.fields.iter().map(|field| {
-            let value = model::field(&ours, &field.name).map(|value| model::inner(value).clone());
-            let value =
-                value.unwrap_or_else(|| apache_avro::types::Value::try_from(field.default.clone().unwrap()).unwrap());
-            (field.name.clone(), value)
-        });
-        let value = apache_avro::types::Value::Record(fields.collect()).resolve(&writer.plain).unwrap();
-        let mut framed = Vec::new();
-        framing::frame(5, &mut framed);
-        framed.extend(model::encode(&writer, &value));
-
-        let read = RecordReader::<CaseEvent>::new(Known::with(5, &writer.avsc)).decode(&framed).unwrap();
+        let read = RecordReader::<CaseEvent>::new(Known::with(5, &writer.avsc)).decode(&framed_as(5, &writer)).unwrap();
         let mut expected = event();
         if known == "older" {
             expected.national_service_id = None;

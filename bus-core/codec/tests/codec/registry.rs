@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use barid_codec::{
-    BasicAuth, RecordCodec, RecordReader, Registry, RegistryError, RegistrySettings, Schemas, SettingsError,
+    BasicAuth, RecordCodec, RecordError, RecordReader, Registry, RegistryError, RegistrySettings, Schemas,
+    SettingsError,
 };
 use barid_registry::EmbeddedRegistry;
 use barid_schemas::case_event::{AVSC, CaseEvent, FULL_NAME};
@@ -125,6 +126,43 @@ fn a_record_is_read_after_a_registry_lost_its_memory_and_gave_its_id_anew() {
     assert_eq!(registry.register(FULL_NAME, AVSC), Ok(id));
     let value = RecordCodec::new(id).unwrap().to_vec(&crate::records::event()).unwrap();
     assert_eq!(RecordReader::<CaseEvent>::new(registry).decode(&value).unwrap(), crate::records::event());
+}
+
+#[test]
+fn a_record_is_read_after_its_id_was_given_to_another_version_of_its_schema() {
+    let server = EmbeddedRegistry::start("127.0.0.1:0").unwrap();
+    let registry = Arc::new(client(&server.url()));
+    let older = schemas::older();
+    let id = registry.register(FULL_NAME, &older.avsc).unwrap();
+    let [early, late] = [0, 1].map(|_| RecordReader::<CaseEvent>::new(Arc::clone(&registry) as Arc<dyn Schemas>));
+    let event = crate::records::event();
+    let as_it_was = crate::records::framed_as(id, &older);
+    assert_eq!(early.decode(&as_it_was).unwrap().resolution, None);
+
+    server.clear();
+    assert_eq!(registry.register(FULL_NAME, AVSC), Ok(id));
+    let value = RecordCodec::new(id).unwrap().to_vec(&event).unwrap();
+    // Both meet the schema of before first: one has kept it itself, the client has kept it for the other.
+    assert_eq!(late.decode(&value).unwrap(), event);
+    assert_eq!(early.decode(&value).unwrap(), event);
+}
+
+#[test]
+fn a_datum_that_does_not_fit_costs_the_others_nothing_while_the_registry_does_not_answer() {
+    let server = EmbeddedRegistry::start("127.0.0.1:0").unwrap();
+    let registry = Arc::new(client(&server.url()));
+    let id = registry.register(FULL_NAME, AVSC).unwrap();
+    let reader = RecordReader::<CaseEvent>::new(registry);
+    let good = RecordCodec::new(id).unwrap().to_vec(&crate::records::event()).unwrap();
+    let broken = [good.as_slice(), b"more"].concat();
+    let refused = reader.decode(&broken).unwrap_err();
+    assert!(matches!(refused, RecordError::Decode { .. }), "{refused}");
+
+    server.stop();
+    // Whether it is broken cannot be said now.
+    let refused = reader.decode(&broken).unwrap_err();
+    assert!(matches!(refused, RecordError::Registry(RegistryError::Unavailable { .. })), "{refused}");
+    assert_eq!(reader.decode(&good).unwrap(), crate::records::event());
 }
 
 #[test]
