@@ -29,7 +29,7 @@ fn roles_outlive_a_broker_that_is_away_at_the_start_and_in_the_middle() -> Resul
     let mut first = stage.start_connector(early, &[])?;
     let mut second = stage.start_connector(late, &[])?;
     for role in [&mut router, &mut first, &mut second] {
-        role.wait_for_text("broker", SAID_WITHIN)?;
+        role.wait_for_text("kafka is away", SAID_WITHIN)?;
     }
     kafka.restart()?;
     let oracle = stage.oracle(true)?;

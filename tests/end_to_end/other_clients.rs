@@ -11,6 +11,12 @@ use serde_json::Value as Json;
 use crate::inboxes::expect_everything;
 use crate::stage::{deployment, end};
 
+/// For one run of a client, in the words of `timeout`.
+const ENDS_WITHIN_SECONDS: &str = "60";
+
+/// One with matched copies, one with coarse views, one with exact views.
+const INBOXES_FOR_KCAT: [&str; 3] = ["bank_facilities", "utilities", "permit_portal"];
+
 #[test]
 fn with_apicurio_python_and_kcat_read_the_same_records() -> Result<()> {
     let apicurio = Apicurio::start()?;
@@ -31,12 +37,14 @@ fn with_apicurio_python_and_kcat_read_the_same_records() -> Result<()> {
 fn python_reads_the_same(deployment: &Deployment, inboxes: &Inboxes, registry_url: &str) -> Result<()> {
     let topics: Vec<String> =
         inboxes.copies.keys().map(|agency| deployment.topic(&format!("inbox.{agency}"))).collect();
-    let output = Command::new(cache::fetched("python/bin/python")?)
+    let output = Command::new("timeout")
+        .arg(ENDS_WITHIN_SECONDS)
+        .arg(cache::fetched("python/bin/python")?)
         .arg(cache::checkout().join("tests/python/read_topics.py"))
         .args([deployment.bootstrap_servers(), registry_url])
         .args(&topics)
         .output()?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(output.status.success(), "python: {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
     let mut seen = BTreeMap::new();
     for line in String::from_utf8(output.stdout)?.lines() {
         let record: Json = serde_json::from_str(line)?;
@@ -53,10 +61,11 @@ fn python_reads_the_same(deployment: &Deployment, inboxes: &Inboxes, registry_ur
     Ok(())
 }
 
-/// Of every inbox: keys and headers of all records, and the bytes of the first, which begin with the framing.
+/// Of some inboxes: keys and headers of all records, and the bytes of the first, which begin with the framing.
 fn kcat_reads_the_same(deployment: &Deployment, inboxes: &Inboxes) -> Result<()> {
-    for (agency, copies) in &inboxes.copies {
-        let Some(first) = copies.first() else { continue };
+    for agency in INBOXES_FOR_KCAT {
+        let copies = &inboxes.copies[agency];
+        let first = copies.first().context("an empty inbox")?;
         let topic = deployment.topic(&format!("inbox.{agency}"));
         let listed = kcat(deployment, &topic, &["-e", "-f", "%p %o %k %S %h\n"])?;
         let mut wanted: Vec<String> = copies
@@ -86,13 +95,14 @@ fn kcat_reads_the_same(deployment: &Deployment, inboxes: &Inboxes) -> Result<()>
 }
 
 fn kcat(deployment: &Deployment, topic: &str, arguments: &[&str]) -> Result<Vec<u8>> {
-    let output = Command::new("kcat")
-        .args(["-q", "-C", "-b", deployment.bootstrap_servers(), "-t", topic])
-        .args(["-X", "isolation.level=read_committed"])
+    let output = Command::new("timeout")
+        .args([ENDS_WITHIN_SECONDS, "kcat", "-q", "-C", "-b", deployment.bootstrap_servers(), "-t", topic])
+        .args(["-X", "isolation.level=read_committed", "-X", "fetch.wait.max.ms=10"])
         .args(arguments)
         .output()
-        .context("cannot run `kcat`\n  cure: run `tests/run.sh --fetch` once")?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        .context("cannot run `timeout`")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "kcat: {}: {said}\n  cure: run `tests/run.sh --fetch` once", output.status);
     Ok(output.stdout)
 }
 
