@@ -4,7 +4,7 @@
 #   format, licences and sources of dependencies, lints, documentation, all tests (on a real Kafka and a real registry)
 #
 #   tests/run.sh            fetch, then all checks
-#   tests/run.sh --fetch    fetch only; afterwards `cargo test --workspace --all-features` works by itself
+#   tests/run.sh --fetch    fetch only; what `just kafka-test` needs to run some of the tests
 #
 # For Debian 12 and what is like it, as root or with sudo. What is fetched is kept in .cache/tests (or $BARID_TEST_CACHE), so
 # the second run is quick. Nothing outside the checkout is read.

@@ -29,6 +29,9 @@ const CONNECTOR_ENDS_WITHIN: Duration = Duration::from_secs(60);
 /// For copies to arrive once their events are written.
 const COPIES_ARRIVE_WITHIN: Duration = Duration::from_secs(60);
 
+/// So many are shown: more hide what the processes have said.
+const MOST_DIFFERENCES: usize = 12;
+
 /// A deployment that is laid down, but not applied.
 #[derive(Debug)]
 pub struct Deployment {
@@ -159,7 +162,10 @@ impl Deployment {
             last = compare(oracle, &inboxes)?;
             Ok(last.is_empty().then_some(inboxes))
         });
-        waited.with_context(|| format!("{} differences:\n  {}", last.len(), last.join("\n  ")))
+        waited.with_context(|| {
+            let shown = &last[..last.len().min(MOST_DIFFERENCES)];
+            format!("{} differences, such as:\n  {}", last.len(), shown.join("\n  "))
+        })
     }
 
     /// Fails if any copy tells what its grant does not give.
