@@ -25,8 +25,10 @@ pub enum Reason {
     UnknownService,
     /// The service belongs to another agency.
     NotTheOwner,
-    /// No catalogue knows one of the two statuses, so no permit can name it and no phase stands for it.
+    /// The service does not have one of the two statuses, so no permit can name it.
     UnknownStatus,
+    /// No catalogue knows the county: free text there would go to every subscriber, coarse views included.
+    UnknownCounty,
     /// The record has no timestamp, by which the validity of permits is judged.
     NoTimestamp,
     /// The header of watch keys cannot be read.
@@ -37,7 +39,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons: one counter each.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NoValue,
         Self::BadFraming,
         Self::ForeignSchema,
@@ -48,6 +50,7 @@ impl Reason {
         Self::UnknownService,
         Self::NotTheOwner,
         Self::UnknownStatus,
+        Self::UnknownCounty,
         Self::NoTimestamp,
         Self::BadWatchKeys,
         Self::CopyTooLarge,
@@ -67,6 +70,7 @@ impl Reason {
             Self::UnknownService => "unknown_service",
             Self::NotTheOwner => "not_the_owner",
             Self::UnknownStatus => "unknown_status",
+            Self::UnknownCounty => "unknown_county",
             Self::NoTimestamp => "no_timestamp",
             Self::BadWatchKeys => "bad_watch_keys",
             Self::CopyTooLarge => "copy_too_large",

@@ -267,9 +267,11 @@ fn check_envelope(catalogue: &Catalogue, publisher: &str, spans: &Spans<'_>) -> 
     let service = catalogue.services.get(spans.service_code);
     let service = service.ok_or_else(|| Failure::new(Reason::UnknownService, "service_code"))?;
     check(service.may_be_published_by(publisher), Reason::NotTheOwner, "service_code")?;
-    check(catalogue.statuses.contains_key(spans.status_to), Reason::UnknownStatus, "status_to")?;
-    let from_known = spans.status_from.is_none_or(|status| catalogue.statuses.contains_key(status));
-    check(from_known, Reason::UnknownStatus, "status_from")?;
+    let has = |status: &str| service.edges.iter().any(|edge| edge.from == status || edge.to == status);
+    check(has(spans.status_to), Reason::UnknownStatus, "status_to")?;
+    check(spans.status_from.is_none_or(has), Reason::UnknownStatus, "status_from")?;
+    let county_known = spans.county.is_none_or(|county| catalogue.counties.contains_key(county));
+    check(county_known, Reason::UnknownCounty, "county")?;
     Ok(ids)
 }
 

@@ -124,7 +124,8 @@ fn a_service_that_belongs_to_another_agency() {
 
 #[test]
 fn a_service_of_any_agency_may_be_published_by_any() {
-    let event = CaseEvent { service_code: "cross_inquiry".to_owned(), ..event() };
+    let status_to = "received".to_owned();
+    let event = CaseEvent { service_code: "cross_inquiry".to_owned(), status_from: None, status_to, ..event() };
     assert!(Bench::new().route(&record(&event)).is_empty());
 }
 
@@ -134,6 +135,20 @@ fn a_status_that_nobody_knows_on_either_side() {
     check(&record(&to), Reason::UnknownStatus, "status_to");
     let from = CaseEvent { status_from: Some("made_up".to_owned()), ..event() };
     check(&record(&from), Reason::UnknownStatus, "status_from");
+}
+
+#[test]
+fn a_status_that_another_service_has() {
+    let to = CaseEvent { status_to: "quota_allocated".to_owned(), ..event() };
+    check(&record(&to), Reason::UnknownStatus, "status_to");
+    let from = CaseEvent { status_from: Some("quota_allocated".to_owned()), ..event() };
+    check(&record(&from), Reason::UnknownStatus, "status_from");
+}
+
+#[test]
+fn a_county_that_is_free_text() {
+    let event = CaseEvent { county: Some("sari, national id 0012345678".to_owned()), ..event() };
+    check(&record(&event), Reason::UnknownCounty, "county");
 }
 
 #[test]
