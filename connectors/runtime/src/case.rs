@@ -46,7 +46,11 @@ use crate::{Keys, quarantine};
 use identity::{Known, identity_status};
 use transition::Verdict;
 
-pub(crate) use settle::{Stored, replaces};
+pub(crate) use identity::is_published;
+pub(crate) use settle::{Elsewhere, Stored, replaces};
+
+/// How many rows of one moment are put in order one by one: the time for it grows with the third power.
+const MOST_TO_ARRANGE: usize = 64;
 
 /// What a plan depends on besides the rows.
 pub(crate) struct Context<'a> {
@@ -121,7 +125,7 @@ pub(crate) fn plan(
     let before: BTreeMap<String, QuarantinedRow> =
         stored.iter().map(|stored| (stored.key.clone(), stored.record.clone())).collect();
     let rows = without_doubles(rows, &mut plan);
-    let mut entries = settle::settle(context, rows, stored);
+    let mut entries = settle::settle(context, state, rows, stored);
     order(&mut entries);
     order_of_one_moment(context, &mut entries);
     let mut planner = Planner::new(context, case_key, state, &entries);
@@ -144,7 +148,7 @@ pub(crate) fn plan_caseless(
     let before: BTreeMap<String, QuarantinedRow> =
         stored.iter().chain(&replaced).map(|stored| (stored.key.clone(), stored.record.clone())).collect();
     let mut after = BTreeMap::new();
-    for entry in settle::settle(context, rows, stored) {
+    for entry in settle::settle(context, None, rows, stored) {
         if entry.stored.is_none() {
             plan.outcomes.push((entry.row.row, Outcome::Quarantined));
         }
@@ -185,17 +189,29 @@ fn order(entries: &mut [Entry]) {
 }
 
 /// Some exports show the newest row first. Rows of one day are then in the wrong order, which only the machine can tell: if
-/// it does not allow the order of the file but the reverse, the reverse is taken.
+/// it does not allow the order of the file but the reverse, the reverse is taken, and if neither, the order in which each
+/// row can follow the ones before it. A row at fault stands in its place too as far as its status can be read: what follows
+/// it has to wait.
 fn order_of_one_moment(context: &Context<'_>, entries: &mut [Entry]) {
     for rows in entries.chunk_by_mut(|one, next| one.row.moment == next.row.moment) {
-        let dated = rows.iter().all(|entry| entry.row.moment.millis().is_some() && entry.row.is_sound());
-        if rows.len() > 1 && dated {
+        if rows.len() > 1 && rows[0].row.moment.millis().is_some() {
+            let can_follow = |from: &Entry, to: &Entry| transition::is_way(context.config, &from.row, &to.row);
             let allowed = |rows: &mut dyn Iterator<Item = &Entry>| {
-                let rows: Vec<&MappedRow> = rows.map(|entry| &entry.row).collect();
-                rows.windows(2).all(|pair| transition::is_way(context.config, pair[0], pair[1]))
+                let rows: Vec<&Entry> = rows.filter(|entry| entry.row.status.is_some()).collect();
+                rows.windows(2).all(|pair| can_follow(pair[0], pair[1]))
             };
-            if !allowed(&mut rows.iter()) && allowed(&mut rows.iter().rev()) {
+            if allowed(&mut rows.iter()) {
+                continue;
+            }
+            if allowed(&mut rows.iter().rev()) {
                 rows.reverse();
+            } else if rows.len() <= MOST_TO_ARRANGE {
+                for place in 0..rows.len() {
+                    let comes_after = |row: &Entry, other: &Entry| can_follow(other, row) && !can_follow(row, other);
+                    let next = (place..rows.len())
+                        .find(|&row| (place..rows.len()).all(|other| !comes_after(&rows[row], &rows[other])));
+                    rows[place..=next.unwrap_or(place)].rotate_right(1);
+                }
             }
         }
     }
@@ -299,8 +315,15 @@ impl<'a> Planner<'a> {
 
     fn publish(&mut self, entries: &[Entry], index: usize, plan: &mut CasePlan) {
         let entry = &entries[index];
-        let late = self.is_late(entry);
-        let verdict = self.verdict(entry, index, late);
+        let mut late = self.is_late(entry);
+        let mut verdict = self.verdict(entry, index, late);
+        // Of the moment of the last one, and not what followed it: then perhaps what led to it.
+        if matches!(verdict, Verdict::Refused(_)) && self.is_of_last_moment(entry) {
+            let earlier = self.verdict(entry, index, true);
+            if matches!(earlier, Verdict::Allowed { .. }) {
+                (late, verdict) = (true, earlier);
+            }
+        }
         let (transition, status_from) = match verdict {
             Verdict::Allowed { transition, from } => (transition, from),
             Verdict::Refused(problem) if !self.context.config.lenient => {
@@ -366,6 +389,12 @@ impl<'a> Planner<'a> {
     fn is_late(&self, entry: &Entry) -> bool {
         let last = self.state.as_ref().map(|state| state.last_occurred_at);
         !self.last_is_observed && entry.row.moment.millis().zip(last).is_some_and(|(moment, last)| moment < last)
+    }
+
+    /// Whether the row came about at the same moment as the last published one.
+    fn is_of_last_moment(&self, entry: &Entry) -> bool {
+        let last = self.state.as_ref().map(|state| state.last_occurred_at);
+        !self.last_is_observed && entry.row.moment.millis().is_some_and(|moment| Some(moment) == last)
     }
 
     fn verdict(&self, entry: &Entry, index: usize, late: bool) -> Verdict {

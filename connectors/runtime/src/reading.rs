@@ -5,16 +5,16 @@
 //! read again, [`ROWS_HELD`] at a time. So a full export of a million rows of which ten are new costs one look and ten
 //! rows of memory. A fault of the file is found by the first look, before anything is planned.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use barid_schemas::records::{CaseState, QuarantinedRow};
 use serde::Serialize;
 
-use crate::case::{CasePlan, Context, Outcome, Stored, plan, plan_caseless, replaces};
+use crate::case::{CasePlan, Context, Elsewhere, Outcome, Stored, is_published, plan, plan_caseless, replaces};
 use crate::folder;
 use crate::mapping::{MappedRow, RowMapper, SourceConfig};
-use crate::source::{Opened, SourceFault};
+use crate::source::{Opened, SourceFault, fingerprint};
 
 /// How many rows of a file are held at once: some hundred megabytes at most.
 pub(crate) const ROWS_HELD: usize = 50_000;
@@ -133,13 +133,16 @@ pub(crate) fn read_file<S: Sink>(
     let mut stored = StoredRows::of(context, sink.memory());
     let mut cases: HashMap<String, CaseLook> = HashMap::new();
     let mut held = Some(Vec::new());
+    let mut elsewhere = Elsewhere::of(context, stored.by_case.values().flatten());
     let sha256 = reader.each(sink, |row, sink| {
         report.rows += 1;
         stored.look_for_caseless(context, &row);
         let case =
             cases.entry(row.case_key.clone()).or_insert(CaseLook { first_row: row.row, rows: 0, touched: false });
         case.rows += 1;
-        case.touched |= stored.has(&row.case_key) || !is_published(&row, sink.memory());
+        let is_new = !sink.memory().cases.get(&row.case_key).is_some_and(|state| is_published(state, &row));
+        case.touched |= stored.has(&row.case_key) || is_new;
+        elsewhere.look_at(context, &row, is_new);
         if held.as_ref().is_some_and(|rows: &Vec<MappedRow>| rows.len() >= context.rows_held) {
             held = None;
         }
@@ -148,6 +151,13 @@ pub(crate) fn read_file<S: Sink>(
         }
     })?;
     report.unchanged += cases.values().filter(|case| !case.touched).map(|case| case.rows).sum::<u64>();
+    // The case that a row has left comes before the one that it went to: killed in between, the row is still new.
+    for case_key in stored.note_moved(elsewhere.moved()) {
+        match cases.get_mut(&case_key) {
+            Some(case) => case.first_row = 0,
+            None => take(plan_case(context, &case_key, &mut stored, Vec::new(), sink.memory()), &mut report, sink)?,
+        }
+    }
 
     let mut touched: Vec<(String, CaseLook)> = cases.into_iter().filter(|(_, case)| case.touched).collect();
     touched.sort_by_key(|(_, case)| case.first_row);
@@ -165,11 +175,7 @@ pub(crate) fn read_file<S: Sink>(
         }
         for (key, _) in chunk {
             let rows = rows.remove(key.as_str()).unwrap_or_default();
-            let plan = plan_case(context, key, &mut stored, rows, sink.memory());
-            report.count(&plan);
-            if !plan.is_empty() || !plan.outcomes.is_empty() {
-                sink.take(plan).map_err(ReadingError::Sink)?;
-            }
+            take(plan_case(context, key, &mut stored, rows, sink.memory()), &mut report, sink)?;
         }
     }
     plan_rest(context, &mut stored, &mut report, sink)?;
@@ -192,13 +198,17 @@ fn plan_rest<S: Sink>(
 ) -> Result<(), ReadingError<S::Error>> {
     let keys: Vec<String> = stored.by_case.keys().cloned().collect();
     for key in keys {
-        let plan = plan_case(context, &key, stored, Vec::new(), sink.memory());
-        report.count(&plan);
-        if !plan.is_empty() {
-            sink.take(plan).map_err(ReadingError::Sink)?;
-        }
+        take(plan_case(context, &key, stored, Vec::new(), sink.memory()), report, sink)?;
     }
     Ok(())
+}
+
+fn take<S: Sink>(plan: CasePlan, report: &mut FileReport, sink: &mut S) -> Result<(), ReadingError<S::Error>> {
+    report.count(&plan);
+    if plan.is_empty() && plan.outcomes.is_empty() {
+        return Ok(());
+    }
+    sink.take(plan).map_err(ReadingError::Sink)
 }
 
 fn plan_case(
@@ -221,13 +231,6 @@ struct CaseLook {
     rows: u64,
     /// Whether there is anything to plan.
     touched: bool,
-}
-
-/// Whether a row is one that has been published with the same content.
-fn is_published(row: &MappedRow, memory: &Memory) -> bool {
-    let known = memory.cases.get(&row.case_key);
-    row.is_sound()
-        && known.is_some_and(|state| state.rows.iter().any(|published| published.content_hash == row.content_hash))
 }
 
 /// The touched cases in pieces that fit into memory.
@@ -266,6 +269,17 @@ impl StoredRows {
 
     fn has(&self, case_key: &str) -> bool {
         self.by_case.contains_key(case_key)
+    }
+
+    /// Notes which rows have gone to another case; gives the cases that they have left.
+    fn note_moved(&mut self, moved: impl Iterator<Item = (String, String)>) -> BTreeSet<String> {
+        let mut left = BTreeSet::new();
+        for (case_key, key) in moved {
+            let of_case = self.by_case.get_mut(&case_key).into_iter().flatten();
+            of_case.filter(|stored| stored.key == key).for_each(|stored| stored.has_moved = true);
+            left.insert(case_key);
+        }
+        left
     }
 
     /// A row that did not tell its case is mended by a row of any case.
@@ -314,6 +328,10 @@ impl FileReader<'_> {
                 Err(fault) => return Err(ReadingError::File(vec![fault])),
             }
         }
-        Ok(sha256)
+        // A file that was written over while it was read gave rows that may be half old, half new.
+        match fingerprint(self.path) {
+            Ok(now) if now != sha256 => Err(ReadingError::Changed),
+            _ => Ok(sha256),
+        }
     }
 }

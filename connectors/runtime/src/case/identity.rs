@@ -32,6 +32,16 @@ impl Known {
     }
 }
 
+/// Whether a row has been published with this content. One with a key of its own is not published because another row of
+/// its case says the same.
+pub(crate) fn is_published(state: &CaseState, row: &MappedRow) -> bool {
+    row.is_sound()
+        && state.rows.iter().any(|published| {
+            published.content_hash == row.content_hash
+                && identity_key(&published.row_identity) == row.row_key.as_deref()
+        })
+}
+
 /// Recognises published rows among the entries, which are in their order.
 ///
 /// By content first, then by counting. A row that is newer than all that is published, in a status that the case has left
@@ -55,7 +65,7 @@ pub(super) fn recognise<'r>(state: Option<&CaseState>, rows: impl Iterator<Item 
             let found = (0..state.rows.len()).find(|&index| {
                 free[index]
                     && match &row.row_key {
-                        Some(key) => identity_key(&state.rows[index].row_identity) == Some(key),
+                        Some(key) => identity_key(&state.rows[index].row_identity) == Some(key.as_str()),
                         None => {
                             identity_key(&state.rows[index].row_identity).is_none()
                                 && Some(identity_status(&state.rows[index].row_identity)) == row.status.as_deref()
@@ -110,12 +120,16 @@ pub(super) fn corrected(identity: &str, row: &MappedRow) -> String {
 
 /// Tells a row in quarantine apart from the others of its case: by its columns, whatever their spelling.
 pub(super) fn of_columns(row: &MappedRow) -> String {
-    let mut content = row.source.to_string();
-    for (column, cell) in &row.columns {
+    format!("row:{:032x}", hash_of(&row.source, row.columns.iter()))
+}
+
+pub(super) fn hash_of<'c>(source: &str, columns: impl Iterator<Item = (&'c String, &'c String)>) -> u128 {
+    let mut content = source.to_owned();
+    for (column, cell) in columns {
         content.push('\n');
         content.push_str(column);
         content.push('=');
         content.push_str(&text::key(cell));
     }
-    format!("row:{:032x}", xxh3_128(content.as_bytes()))
+    xxh3_128(content.as_bytes())
 }

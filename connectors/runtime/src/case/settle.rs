@@ -1,10 +1,10 @@
 //! Which rows in quarantine are replaced by rows of the file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use barid_schemas::records::{QuarantineState, QuarantinedRow};
+use barid_schemas::records::{CaseState, QuarantineState, QuarantinedRow};
 
-use super::{Context, Entry};
+use super::{Context, Entry, identity};
 use crate::mapping::{MappedRow, RowMapper, SourceConfig};
 use crate::source::SourceReason;
 use crate::{quarantine, text};
@@ -23,6 +23,8 @@ pub(crate) struct Stored {
     pub(crate) key: String,
     pub(crate) record: QuarantinedRow,
     row: MappedRow,
+    /// Whether the office has given the row to another case ([`Elsewhere`]).
+    pub(crate) has_moved: bool,
 }
 
 impl Stored {
@@ -39,7 +41,7 @@ impl Stored {
             row.case_key.clone_from(&record.case_key);
             row.problems.clone_from(&record.problems);
         }
-        Self { key: quarantine::key(&record), record, row }
+        Self { key: quarantine::key(&record), record, row, has_moved: false }
     }
 
     /// The case that the row belongs to today; empty if it does not tell.
@@ -50,6 +52,10 @@ impl Stored {
 
 fn is_broken(record: &QuarantinedRow) -> bool {
     record.problems.iter().any(|problem| BROKEN_REASONS.contains(&problem.reason.as_str()))
+}
+
+fn is_refused_by_machine(record: &QuarantinedRow) -> bool {
+    record.problems.iter().any(|problem| MACHINE_REASONS.contains(&problem.reason.as_str()))
 }
 
 fn is_of_file(row: &MappedRow, record: &QuarantinedRow) -> bool {
@@ -71,29 +77,46 @@ pub(crate) fn replaces(context: &Context<'_>, row: &MappedRow, stored: &Stored) 
 }
 
 /// The rows of the file, and of the rows in quarantine those that none of them replaces.
-pub(super) fn settle(context: &Context<'_>, rows: Vec<MappedRow>, stored: Vec<Stored>) -> Vec<Entry> {
+///
+/// What replaces a row is asked from the surest to the least sure: the same row, its mended form ([`likeness`]), a row that
+/// has taken its place ([`Settling::take_place_of`]).
+pub(super) fn settle(
+    context: &Context<'_>,
+    state: Option<&CaseState>,
+    rows: Vec<MappedRow>,
+    stored: Vec<Stored>,
+) -> Vec<Entry> {
     let mut entries: Vec<Entry> = rows.into_iter().map(|row| Entry { row, stored: None, since: None }).collect();
+    super::order(&mut entries);
     let count = entries.len();
-    let mut taken = vec![false; count];
-    let mut open = Vec::new();
-    for stored in stored {
-        if is_broken(&stored.record) && entries[..count].iter().any(|entry| is_of_file(&entry.row, &stored.record)) {
-            continue;
-        }
-        let same = (0..count).find(|&index| likeness(context, &entries[index].row, &stored) == Some(Likeness::Same));
-        match same {
-            Some(index) => inherit(&mut entries[index], &stored),
+    let mut settling =
+        Settling { context, state, is_same: vec![false; count], taken: vec![false; count], known: Vec::new() };
+    let mut open: Vec<Stored> = Vec::new();
+    for stored in stored.into_iter().filter(|stored| !stored.has_moved) {
+        match settling.find_same(&entries, &stored) {
+            Some(index) => {
+                settling.is_same[index] = true;
+                inherit(&mut entries[index], &stored);
+            }
+            None if is_broken(&stored.record) && entries.iter().any(|entry| is_of_file(&entry.row, &stored.record)) => {
+            }
             None => open.push(stored),
         }
     }
-    for stored in open {
-        let mended = (0..count)
-            .find(|&index| !taken[index] && likeness(context, &entries[index].row, &stored) == Some(Likeness::Mended));
-        match mended {
-            Some(index) => {
-                taken[index] = true;
-                inherit(&mut entries[index], &stored);
-            }
+    open.retain(|stored| match settling.find_mended(&entries, stored) {
+        Some(index) => {
+            settling.taken[index] = true;
+            inherit(&mut entries[index], stored);
+            false
+        }
+        None => true,
+    });
+    settling.known = identity::recognise(state, entries.iter().map(|entry| &entry.row)).of_entries;
+    let replacing: Vec<Option<usize>> =
+        open.iter().map(|stored| settling.take_place_of(&entries, &open, stored)).collect();
+    for (stored, replacing) in open.into_iter().zip(replacing) {
+        match replacing {
+            Some(index) => inherit(&mut entries[index], &stored),
             None => {
                 let since = Some(stored.record.since);
                 entries.push(Entry { row: stored.row.clone(), stored: Some(stored), since });
@@ -101,6 +124,74 @@ pub(super) fn settle(context: &Context<'_>, rows: Vec<MappedRow>, stored: Vec<St
         }
     }
     entries
+}
+
+/// Which rows of the file have been found to be rows in quarantine.
+struct Settling<'a> {
+    context: &'a Context<'a>,
+    state: Option<&'a CaseState>,
+    /// Rows that lie in quarantine just so.
+    is_same: Vec<bool>,
+    /// Rows that mend one in quarantine; one row mends one row.
+    taken: Vec<bool>,
+    /// Which published row each one is.
+    known: Vec<Option<usize>>,
+}
+
+impl Settling<'_> {
+    fn find_same(&self, entries: &[Entry], stored: &Stored) -> Option<usize> {
+        entries.iter().position(|entry| likeness(self.context, &entry.row, stored) == Some(Likeness::Same))
+    }
+
+    fn find_mended(&self, entries: &[Entry], stored: &Stored) -> Option<usize> {
+        (0..entries.len()).find(|&index| {
+            let row = &entries[index].row;
+            !self.taken[index]
+                && likeness(self.context, row, stored) == Some(Likeness::Mended)
+                && !self.is_another_fact(row, &stored.record)
+        })
+    }
+
+    /// A row that the machine did not allow can be read, so a published row of its case is another fact, however much they
+    /// look alike. Unless it stands in the same file: there the impossible row was set back.
+    fn is_another_fact(&self, row: &MappedRow, record: &QuarantinedRow) -> bool {
+        is_refused_by_machine(record)
+            && !is_of_file(row, record)
+            && self.state.is_some_and(|state| identity::is_published(state, row))
+    }
+
+    /// Finds a new row that stands where a row in quarantine, which the file no longer has, would stand: the office has
+    /// corrected more in it than what was at fault. That is, it has the same status, and nothing shows that the case had
+    /// another one between the two; or the status was at fault, and it is of the same moment.
+    fn take_place_of(&mut self, entries: &[Entry], open: &[Stored], stored: &Stored) -> Option<usize> {
+        let old = &stored.row;
+        let index = (0..entries.len()).find(|&index| {
+            let row = &entries[index].row;
+            let may = self.is_new(index)
+                && !row.case_key.is_empty()
+                && row.source == old.source
+                && row.row_key == old.row_key
+                && row.status.is_some();
+            let Some(at) = row.moment.millis().filter(|_| may) else { return false };
+            let differs = |other: &MappedRow| other.status.is_some() && other.status != row.status;
+            match old.moment.millis() {
+                _ if row.status != old.status => old.status.is_none() && old.moment.millis() == Some(at),
+                Some(was) => {
+                    let between = was.min(at)..=was.max(at);
+                    let mut others = entries.iter().map(|entry| &entry.row).chain(open.iter().map(|open| &open.row));
+                    !others.any(|other| differs(other) && other.moment.millis().is_some_and(|at| between.contains(&at)))
+                }
+                // When the old one was, nobody knows: no other new row may stand before this one.
+                None => !(0..index).any(|before| self.is_new(before) && differs(&entries[before].row)),
+            }
+        })?;
+        self.taken[index] = true;
+        Some(index)
+    }
+
+    fn is_new(&self, index: usize) -> bool {
+        self.known[index].is_none() && !self.taken[index] && !self.is_same[index]
+    }
 }
 
 fn inherit(entry: &mut Entry, stored: &Stored) {
@@ -124,7 +215,9 @@ fn likeness(context: &Context<'_>, row: &MappedRow, stored: &Stored) -> Option<L
     if different.peek().is_none() {
         return Some(Likeness::Same);
     }
-    if row.row_key.is_some() && row.row_key == stored.row.row_key {
+    // A key may be counted in each case anew, so it names no row of a case that is not known.
+    let same_case = !row.case_key.is_empty() && row.case_key == stored.row.case_key;
+    if same_case && row.row_key.is_some() && row.row_key == stored.row.row_key {
         return Some(Likeness::Mended);
     }
     if record.state == QuarantineState::Faulty {
@@ -133,8 +226,7 @@ fn likeness(context: &Context<'_>, row: &MappedRow, stored: &Stored) -> Option<L
             return Some(Likeness::Mended);
         }
     }
-    let same_fact = !row.case_key.is_empty()
-        && row.case_key == stored.row.case_key
+    let same_fact = same_case
         && row.status.is_some()
         && row.status == stored.row.status
         && row.moment.millis().is_some()
@@ -146,9 +238,75 @@ fn likeness(context: &Context<'_>, row: &MappedRow, stored: &Stored) -> Option<L
 fn columns_at_fault<'r>(context: &'r Context<'_>, record: &'r QuarantinedRow) -> BTreeSet<&'r str> {
     let mut columns: BTreeSet<&str> = record.problems.iter().filter_map(|problem| problem.column.as_deref()).collect();
     // An impossible transition is as often a wrong date as a wrong status.
-    if record.problems.iter().any(|problem| MACHINE_REASONS.contains(&problem.reason.as_str())) {
+    if is_refused_by_machine(record) {
         let source = context.config.sources.iter().find(|source| source.name == record.source);
         columns.extend(source.into_iter().flat_map(SourceConfig::date_columns));
     }
     columns
+}
+
+/// Rows in quarantine that the machine did not allow, looked for in other cases: the number of the case was the mistake.
+///
+/// Such a row has left the case that it stood in once the file holds it no more, but the same row in another case.
+#[derive(Debug, Default)]
+pub(crate) struct Elsewhere {
+    /// By everything but the case.
+    rows: HashMap<u128, Vec<Sought>>,
+    cases: HashSet<String>,
+}
+
+#[derive(Debug)]
+struct Sought {
+    case_key: String,
+    /// Its key in the quarantine topic.
+    key: String,
+    still_there: bool,
+    found: bool,
+}
+
+impl Elsewhere {
+    pub(crate) fn of<'s>(context: &Context<'_>, stored: impl Iterator<Item = &'s Stored>) -> Self {
+        let mut elsewhere = Self::default();
+        for stored in stored.filter(|stored| is_refused_by_machine(&stored.record)) {
+            let Some(hash) = without_case(context, &stored.row) else { continue };
+            let sought = Sought {
+                case_key: stored.case_key().to_owned(),
+                key: stored.key.clone(),
+                still_there: false,
+                found: false,
+            };
+            elsewhere.cases.insert(sought.case_key.clone());
+            elsewhere.rows.entry(hash).or_default().push(sought);
+        }
+        elsewhere
+    }
+
+    /// Looks at a row of the file; `is_new` if it has not been published.
+    pub(crate) fn look_at(&mut self, context: &Context<'_>, row: &MappedRow, is_new: bool) {
+        // The rows of a file are many, those that matter here are few.
+        if self.rows.is_empty() || row.case_key.is_empty() || !(is_new || self.cases.contains(&row.case_key)) {
+            return;
+        }
+        let Some(alike) = without_case(context, row).and_then(|hash| self.rows.get_mut(&hash)) else { return };
+        for sought in alike {
+            if sought.case_key == row.case_key {
+                sought.still_there = true;
+            } else {
+                sought.found |= is_new && row.is_sound();
+            }
+        }
+    }
+
+    /// The cases and quarantine keys of the rows that have moved.
+    pub(crate) fn moved(self) -> impl Iterator<Item = (String, String)> {
+        let sought = self.rows.into_values().flatten();
+        sought.filter(|sought| sought.found && !sought.still_there).map(|sought| (sought.case_key, sought.key))
+    }
+}
+
+/// A hash of the source and all columns but those of the case, whatever their spelling.
+fn without_case(context: &Context<'_>, row: &MappedRow) -> Option<u128> {
+    let source = context.config.sources.iter().find(|source| *source.name == *row.source)?;
+    let columns = row.columns.iter().filter(|(column, _)| !source.case.columns.contains(column));
+    Some(identity::hash_of(&row.source, columns))
 }

@@ -2,6 +2,7 @@
 
 mod damage;
 mod exports;
+mod mends;
 mod model;
 
 use std::path::PathBuf;
