@@ -23,6 +23,27 @@ use crate::{Cluster, KafkaError, RecordRef, limits};
 
 pub(crate) type Consuming = BaseConsumer<Context>;
 
+/// The consumer of a reader, which outlives it if there is another topic to read. Whoever drops it last waits for its end only so long.
+pub(crate) struct Reading(Option<Arc<Consuming>>);
+
+impl Reading {
+    fn new(config: &ClientConfig) -> Result<Self, KafkaError> {
+        Ok(Self(Some(Arc::new(make_consumer(config)?))))
+    }
+
+    fn get(&self) -> Option<&Arc<Consuming>> {
+        self.0.as_ref()
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        if let Some(consumer) = self.0.take() {
+            bury("reader", consumer, limits::STOP_CONSUMER);
+        }
+    }
+}
+
 pub(crate) fn make_consumer(config: &ClientConfig) -> Result<Consuming, KafkaError> {
     BaseConsumer::from_config_and_context(config, Context::new(&Arc::default()))
         .map_err(|error| KafkaError::Setting { reason: error.to_string() })
@@ -111,7 +132,7 @@ pub(crate) struct Preparing {
     /// Nothing after the marks is wanted, so a topic without records needs no client.
     to_marks_only: bool,
     /// A consumer that has served for another topic.
-    used: Option<Arc<Consuming>>,
+    used: Option<Reading>,
 }
 
 impl Preparing {
@@ -120,17 +141,17 @@ impl Preparing {
     }
 
     /// The reader is not asked for anything after the marks.
-    pub(crate) fn to_marks_only(self) -> Self {
+    pub(crate) fn ending_at_the_marks(self) -> Self {
         Self { to_marks_only: true, ..self }
     }
 
     /// Goes on with the consumer of a reader that has ended: its connections stand.
-    pub(crate) fn with_consumer(self, used: Option<Arc<Consuming>>) -> Self {
+    pub(crate) fn with_consumer(self, used: Option<Reading>) -> Self {
         Self { used, ..self }
     }
 
     /// The consumer that was given and not needed.
-    pub(crate) fn unused_consumer(&mut self) -> Option<Arc<Consuming>> {
+    pub(crate) fn unused_consumer(&mut self) -> Option<Reading> {
         self.used.take()
     }
 
@@ -156,14 +177,14 @@ impl Preparing {
         if self.to_marks_only && self.marks.iter().all(|(low, high)| low == high) {
             return Ok(Some(TopicReader::of_nothing(&self.topic, &self.marks)));
         }
+        if let Some(used) = self.used.as_ref().and_then(Reading::get) {
+            // The client looks for the leaders of a topic that it has never heard of once a second; asked for, they are in its cache.
+            partitions_of(used, &self.topic)?;
+        }
         let consumer = match self.used.take() {
-            Some(used) => {
-                // The client looks for the leaders of a topic that it has never heard of once a second; asked for, they are in its cache.
-                partitions_of(&used, &self.topic)?;
-                used
-            }
-            None if self.to_marks_only => Arc::new(make_consumer(&cluster.snapshot_reader())?),
-            None => Arc::new(make_consumer(&cluster.reader())?),
+            Some(used) => used,
+            None if self.to_marks_only => Reading::new(&cluster.snapshot_reader())?,
+            None => Reading::new(&cluster.reader())?,
         };
         TopicReader::start(consumer, &self.topic, self.from, &self.marks).map(Some)
     }
@@ -171,7 +192,7 @@ impl Preparing {
 
 /// A topic that is being read.
 pub(crate) struct TopicReader {
-    consumer: Option<Arc<Consuming>>,
+    consumer: Option<Reading>,
     topic: String,
     /// Per partition: the high watermark to reach, and whether it was reached.
     targets: Vec<Target>,
@@ -199,7 +220,7 @@ pub(crate) enum Read {
 }
 
 impl TopicReader {
-    fn start(consumer: Arc<Consuming>, topic: &str, from: From, marks: &[(i64, i64)]) -> Result<Self, KafkaError> {
+    fn start(consumer: Reading, topic: &str, from: From, marks: &[(i64, i64)]) -> Result<Self, KafkaError> {
         let mut assignment = TopicPartitionList::new();
         let mut targets = Vec::new();
         for (partition, (low, high)) in marks.iter().enumerate() {
@@ -212,7 +233,8 @@ impl TopicReader {
             targets.push(Target { high: *high, reached: begin >= *high });
         }
         consumer
-            .assign(&assignment)
+            .get()
+            .map_or(Ok(()), |client| client.assign(&assignment))
             .map_err(|error| KafkaError::Refused { what: "assign partitions".to_owned(), reason: error.to_string() })?;
         Ok(Self { consumer: Some(consumer), topic: topic.to_owned(), targets })
     }
@@ -235,10 +257,11 @@ impl TopicReader {
         &self.targets
     }
 
-    /// Ends the reading and gives the consumer out for another topic.
-    pub(crate) fn into_consumer(mut self) -> Option<Arc<Consuming>> {
+    /// Ends the reading and gives the consumer out for another topic. What has been fetched of this one, and word of its ends, is not given out any more: an
+    /// assignment makes the client raise the version of every partition that it takes away, and what is of an older version it drops when it is polled.
+    pub(crate) fn into_consumer(mut self) -> Option<Reading> {
         let consumer = self.consumer.take()?;
-        consumer.unassign().is_ok().then_some(consumer)
+        consumer.get()?.unassign().is_ok().then_some(consumer)
     }
 
     pub(crate) fn partitions(&self) -> usize {
@@ -246,7 +269,7 @@ impl TopicReader {
     }
 
     pub(crate) fn consumer(&self) -> Option<&Arc<Consuming>> {
-        self.consumer.as_ref()
+        self.consumer.as_ref().and_then(Reading::get)
     }
 
     /// True once every partition has given out what was there when the topic was first seen.
@@ -256,7 +279,7 @@ impl TopicReader {
 
     /// The next record of any partition.
     pub(crate) fn poll(&mut self, limit: Duration, each: impl FnOnce(&RecordRef<'_>)) -> Result<Read, KafkaError> {
-        let Some(consumer) = &self.consumer else { return Ok(Read::Nothing) };
+        let Some(consumer) = self.consumer.as_ref().and_then(Reading::get) else { return Ok(Read::Nothing) };
         match consumer.poll(limit) {
             Some(Ok(message)) => {
                 let record = RecordRef::from_message(&message);
@@ -274,14 +297,6 @@ impl TopicReader {
             }
             Some(Err(error)) => reading_error(&self.topic, &error).map_or(Ok(Read::Nothing), Err),
             None => Ok(Read::Nothing),
-        }
-    }
-}
-
-impl Drop for TopicReader {
-    fn drop(&mut self) {
-        if let Some(consumer) = self.consumer.take() {
-            bury("reader", consumer, limits::STOP_CONSUMER);
         }
     }
 }

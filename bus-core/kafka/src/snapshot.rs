@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use crate::burial::bury;
 use crate::client::Away;
 use crate::reader::{From, Offsets, Preparing, Read, TopicReader};
 use crate::{Cluster, KafkaError, RecordRef, StopSignal, limits};
@@ -40,7 +39,7 @@ pub fn read_all_to_high_watermark(
     let mut summary = SnapshotSummary::default();
     for topic in topics {
         let stopped = || KafkaError::Stopped { what: format!("reading topic `{topic}`") };
-        let mut preparing = Preparing::new(topic, From::Beginning).to_marks_only().with_consumer(consumer.take());
+        let mut preparing = Preparing::new(topic, From::Beginning).ending_at_the_marks().with_consumer(consumer.take());
         let mut reader = prepare(cluster, &offsets, &mut preparing, stop)?.ok_or_else(stopped)?;
         while !reader.reached() {
             if stop.is_stopped() {
@@ -53,9 +52,6 @@ pub fn read_all_to_high_watermark(
         summary.partitions += reader.partitions();
         consumer = reader.into_consumer().or_else(|| preparing.unused_consumer());
     }
-    if let Some(consumer) = consumer {
-        bury("reader", consumer, limits::STOP_CONSUMER);
-    }
     Ok(summary)
 }
 
@@ -66,8 +62,7 @@ fn prepare(
     preparing: &mut Preparing,
     stop: &StopSignal,
 ) -> Result<Option<TopicReader>, KafkaError> {
-    let topic = preparing.topic().to_owned();
-    let topic = topic.as_str();
+    let topic = &preparing.topic().to_owned();
     let started = Instant::now();
     let mut away = Away::new();
     let mut said_open = false;

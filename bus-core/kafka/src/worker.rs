@@ -12,6 +12,8 @@ mod lanes;
 mod mend;
 mod partitions;
 mod slot;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

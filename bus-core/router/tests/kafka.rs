@@ -1,14 +1,13 @@
 //! What only a real broker can show: names are fenced, and a transaction is one.
-//!
-//! The broker's address is in `BARID_TEST_BOOTSTRAP`.
 #![cfg(feature = "kafka-tests")]
 
 mod support;
 
+use barid_harness::shared_kafka;
 use support::{Bus, Desk, RunningRouter, first_policy, told, wait_for};
 
 fn bus() -> Bus {
-    Bus::at(&std::env::var("BARID_TEST_BOOTSTRAP").expect("BARID_TEST_BOOTSTRAP must name the broker of the tests"))
+    Bus::at(shared_kafka().unwrap())
 }
 
 #[test]

@@ -121,25 +121,43 @@ impl<P: Processor> Slot<'_, P> {
                 };
                 // An abort puts positions back, also those of the revoked partitions: before they are given back.
                 let mended = settled.or_else(|trouble| self.mend(consumer, trouble));
-                let revoked: Vec<(String, i32)> = partitions
-                    .elements()
-                    .iter()
-                    .map(|element| (element.topic().to_owned(), element.partition()))
-                    .collect();
-                for (topic, partition) in &revoked {
+                // What was not taken up never will be. The client does not know of it yet, and would refuse to give any of the others back with it.
+                self.forget_arriving(&partitions);
+                let mut held = TopicPartitionList::new();
+                let mut revoked = Vec::new();
+                for element in partitions.elements() {
+                    let (topic, partition) = (element.topic(), element.partition());
+                    let Some(lane) = self.lanes.get_mut(topic, partition) else { continue };
                     // The client would keep a pause beyond the assignment.
-                    if self.lanes.get_mut(topic, *partition).is_some_and(|lane| lane.pause.is_some()) {
-                        let _ = consumer.resume(&list([(topic.as_str(), *partition, 0)].into_iter()));
+                    if lane.pause.is_some() {
+                        let _ = consumer.resume(&list([(topic, partition, 0)].into_iter()));
                     }
-                    self.lanes.remove(topic, *partition);
+                    self.lanes.remove(topic, partition);
+                    held.add_partition(topic, partition);
+                    revoked.push((topic.to_owned(), partition));
                 }
-                carry_out_revoke(consumer, &partitions);
+                carry_out_revoke(consumer, &held);
                 if !revoked.is_empty() {
                     tracing::info!(partitions = revoked.len(), lost, "partitions were revoked");
                     self.tell(WorkerEvent::Revoked { partitions: revoked, lost });
                 }
                 mended.map_err(Trouble::End)
             }
+        }
+    }
+
+    /// Takes partitions off the list of those that are to be taken up.
+    fn forget_arriving(&mut self, revoked: &TopicPartitionList) {
+        let Some(arriving) = &mut self.arriving else { return };
+        let mut left = TopicPartitionList::new();
+        for element in arriving.partitions.elements() {
+            if revoked.find_partition(element.topic(), element.partition()).is_none() {
+                left.add_partition(element.topic(), element.partition());
+            }
+        }
+        arriving.partitions = left;
+        if arriving.partitions.count() == 0 {
+            self.arriving = None;
         }
     }
 

@@ -281,7 +281,7 @@ impl<'w, P: Processor> Slot<'w, P> {
         }
     }
 
-    fn subscribe(&self) -> Result<GroupConsumer, WorkerError> {
+    pub(super) fn subscribe(&self) -> Result<GroupConsumer, WorkerError> {
         let context = Context::with_deferred_rebalances(&self.reach);
         let setting = |error: ClientError| WorkerError::Kafka(KafkaError::Setting { reason: error.to_string() });
         let consumer =
@@ -341,7 +341,11 @@ impl<'w, P: Processor> Slot<'w, P> {
     }
 
     /// Settles what is open, leaves the group, drops everything, each within its limit.
-    fn finish(&mut self, consumer: GroupConsumer, ended: Result<(), WorkerError>) -> Result<(), WorkerError> {
+    pub(super) fn finish(
+        &mut self,
+        consumer: GroupConsumer,
+        ended: Result<(), WorkerError>,
+    ) -> Result<(), WorkerError> {
         if self.open.is_some() {
             let settled =
                 if ended.is_ok() { self.commit(&consumer) } else { Err(Trouble::Abort("the worker ends".to_owned())) };

@@ -1,7 +1,7 @@
 //! What the tests of this crate share: names that nobody else uses, a processor that copies, waiting for a condition.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
-#![allow(unreachable_pub, reason = "a module of several test programs")]
+#![allow(dead_code, reason = "each program uses a part of it")]
+#![allow(unreachable_pub, reason = "a module of two programs")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

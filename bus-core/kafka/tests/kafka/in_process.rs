@@ -1,14 +1,13 @@
 //! The whole crate on the in-process broker: fast, and without what that broker cannot do (it does not hide aborted transactions).
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Running, committed, outgoing, produce, sorted_values, unique, values, wait_for};
 use barid_kafka::{
-    BestEffortProducer, Cluster, Follower, InProcessBroker, Input, KafkaError, Outgoing, StopSignal, Tail, TailFrom,
-    TailStep, TailUntil, TransactionError, TransactionalProducer, Verdict, WorkerEvent, read_to_high_watermark,
+    BestEffortProducer, Cluster, Follower, InProcessBroker, Input, KafkaError, Outgoing, SnapshotSummary, StopSignal,
+    Tail, TailFrom, TailStep, TailUntil, TransactionError, TransactionalProducer, Verdict, WorkerEvent,
+    read_all_to_high_watermark, read_to_high_watermark,
 };
-use support::{Running, committed, outgoing, produce, sorted_values, unique, values, wait_for};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -57,6 +56,51 @@ fn a_snapshot_of_an_empty_topic_is_empty_and_one_of_a_missing_topic_an_error() {
     let missing = read_to_high_watermark(&cluster, "nowhere", &StopSignal::new(), |_| {});
     // The in-process broker makes a topic that is asked for; a real one says that there is none.
     assert!(matches!(missing, Err(KafkaError::UnknownTopic { .. }) | Ok(_)));
+}
+
+#[test]
+fn several_topics_are_read_one_after_another_each_to_its_own_end() {
+    let (_broker, cluster) = broker_with(&[("a", 3), ("empty", 2), ("b", 3)]);
+    produce(&cluster, "a", 0, 300);
+    produce(&cluster, "b", 300, 100);
+    let topics: Vec<String> = (0..10).flat_map(|_| ["empty", "a", "empty", "b"]).map(str::to_owned).collect();
+    let mut seen = Vec::new();
+    let read =
+        read_all_to_high_watermark(&cluster, &topics, &StopSignal::new(), |record| seen.push(record.to_record()));
+    assert_eq!(read.unwrap(), SnapshotSummary { records: 4_000, partitions: 100 });
+    for round in seen.chunks(400) {
+        assert!(round.iter().map(|record| record.topic.as_str()).is_sorted());
+        assert_eq!(sorted_values(round), (0..400).map(|number| format!("{number:06}")).collect::<Vec<_>>());
+    }
+    let nothing = read_all_to_high_watermark(&cluster, &[], &StopSignal::new(), |_| {});
+    assert_eq!(nothing, Ok(SnapshotSummary::default()));
+}
+
+#[test]
+fn a_snapshot_whose_broker_goes_away_ends_in_time_when_it_is_stopped() {
+    let (broker, cluster) = broker_with(&[("a", 3), ("b", 3)]);
+    produce(&cluster, "a", 0, 10);
+    produce(&cluster, "b", 0, 10);
+    let stop = StopSignal::new();
+    let (signal, mut broker) = (stop.clone(), Some(broker));
+    let (gone, is_gone) = std::sync::mpsc::channel();
+    let reading = std::thread::spawn(move || {
+        let topics = ["a", "b"].map(str::to_owned);
+        let read = read_all_to_high_watermark(&cluster, &topics, &signal, |_| {
+            // It goes while the first topic is being read: the consumer is waiting for its second.
+            if let Some(broker) = broker.take() {
+                drop(broker);
+                gone.send(()).unwrap();
+            }
+        });
+        (read, std::time::Instant::now())
+    });
+    is_gone.recv_timeout(LIMIT).unwrap();
+    let asked = std::time::Instant::now();
+    stop.stop();
+    let (read, ended) = reading.join().unwrap();
+    assert!(matches!(read, Err(KafkaError::Stopped { .. })), "{read:?}");
+    assert!(ended - asked < Duration::from_secs(5), "{:?}", ended - asked);
 }
 
 #[test]

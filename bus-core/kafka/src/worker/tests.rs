@@ -1,0 +1,77 @@
+//! The steps of a slot that the group does not take in an ordinary run.
+
+use std::time::Instant;
+
+use rdkafka::consumer::{Consumer, RebalanceProtocol};
+
+use super::lanes::list;
+use super::*;
+use crate::InProcessBroker;
+use crate::client::Rebalance;
+
+#[derive(Default)]
+struct Idle {
+    revoked: Vec<(String, i32)>,
+}
+
+impl Processor for Idle {
+    fn begin(&mut self, _begin: &Begin<'_>, _out: &mut Outbox) {}
+
+    fn process(&mut self, _record: &RecordRef<'_>, _out: &mut Outbox) -> Verdict {
+        Verdict::Done
+    }
+
+    fn event(&mut self, event: &WorkerEvent) {
+        if let WorkerEvent::Revoked { partitions, .. } = event {
+            self.revoked.extend_from_slice(partitions);
+        }
+    }
+}
+
+/// A member that did not poll for minutes, because it waited for the broker, is taken everything at once.
+#[test]
+fn partitions_that_are_revoked_before_they_were_taken_up_are_forgotten_and_the_others_given_back() {
+    let broker = InProcessBroker::start().unwrap();
+    broker.create_topic("a", 2).unwrap();
+    broker.create_topic("b", 1).unwrap();
+    let cluster = Cluster::at(&broker.bootstrap_servers(), "test").unwrap();
+    let settings = WorkerSettings::new(Input::Topics(vec!["a".to_owned()]), "g", "w");
+    let (stop, mut processor) = (StopSignal::new(), Idle::default());
+    let mut slot = Slot::new(&cluster, &settings, &mut processor, &stop);
+    let consumer = slot.subscribe().unwrap();
+    let started = Instant::now();
+    while slot.lanes.assigned().len() < 2 {
+        assert!(started.elapsed() < Duration::from_secs(20), "no assignment");
+        assert!(consumer.poll(Duration::from_millis(10)).is_none_or(|polled| polled.is_err()));
+        while let Some(rebalance) = consumer.context().next_rebalance() {
+            assert!(slot.rebalance(&consumer, rebalance).is_ok());
+        }
+        assert!(slot.take_arriving(&consumer).is_ok());
+    }
+    assert!(matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative));
+
+    let arriving = list([("b", 0, 0)].into_iter());
+    let assigned = slot.rebalance(&consumer, Rebalance::Assign(arriving)).is_ok();
+    let all = list([("a", 0, 0), ("a", 1, 0), ("b", 0, 0)].into_iter());
+    let revoked = slot.rebalance(&consumer, Rebalance::Revoke { partitions: all, lost: true }).is_ok();
+    let forgotten = slot.arriving.is_none() && slot.lanes.is_empty();
+    let taken = slot.take_arriving(&consumer).is_ok();
+    let held = consumer.assignment().unwrap().count();
+
+    // Of those that arrive, the ones that are not revoked are still taken up.
+    let arriving = list([("a", 0, 0), ("a", 1, 0)].into_iter());
+    let assigned_again = slot.rebalance(&consumer, Rebalance::Assign(arriving)).is_ok();
+    let one = list([("a", 0, 0)].into_iter());
+    let revoked_again = slot.rebalance(&consumer, Rebalance::Revoke { partitions: one, lost: false }).is_ok();
+    while slot.lanes.is_empty() && started.elapsed() < Duration::from_secs(20) {
+        let _ = slot.take_arriving(&consumer);
+    }
+    let lanes = slot.lanes.assigned();
+    // It ends before anything is asserted: a consumer that is dropped with a rebalance unanswered never ends.
+    assert!(slot.finish(consumer, Ok(())).is_ok());
+    assert!(assigned && revoked && taken && assigned_again && revoked_again);
+    assert!(forgotten);
+    assert_eq!(held, 0);
+    assert_eq!(lanes, [AssignedPartition { topic: "a".to_owned(), partition: 1, next_offset: 0 }]);
+    assert_eq!(processor.revoked, [("a".to_owned(), 0), ("a".to_owned(), 1)]);
+}
