@@ -1,7 +1,7 @@
 //! What must be in the inboxes: worked out slowly, by plain loops over values decoded by apache-avro.
 //!
-//! `events.*` (decoded) + permit files + watch list → for each event and subscriber the expected [`Copy`]: key, every field,
-//! every header. [`compare`] holds what a router wrote against it. [`exports`] works out counts and field values from what
+//! `events.*` (decoded) + permit files + watch list → for each event and subscriber the expected [`ExpectedCopy`]: key, every field,
+//! every header. [`compare()`] holds what a router wrote against it. [`exports`] works out counts and field values from what
 //! the sample exports are known to say, without looking at any event.
 //!
 //! It reads the files of policy and catalogue as tables, not through the bus's own types, and knows persons and parcels by
@@ -41,7 +41,7 @@ pub enum Watched {
 
 /// One copy that must be in an inbox.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Copy {
+pub struct ExpectedCopy {
     pub subscriber: String,
     pub key: String,
     pub schema_id: u32,
@@ -63,7 +63,7 @@ pub struct Oracle {
 
 impl Oracle {
     /// Every copy of an event, by subscriber.
-    pub fn copies(&self, event: &Event) -> Result<Vec<Copy>> {
+    pub fn copies(&self, event: &Event) -> Result<Vec<ExpectedCopy>> {
         let mut copies = Vec::new();
         for grant in &self.policy.grants {
             let reaches = grant.publisher == event.text("publisher")?
@@ -85,7 +85,7 @@ impl Oracle {
             }
             let fields = view::of(event, grant, &self.policy.phases)?;
             let headers = headers(event, &fields, grant, &handles)?;
-            let copy = Copy {
+            let copy = ExpectedCopy {
                 subscriber: grant.subscriber.clone(),
                 key: event.text("corr_id")?.to_owned(),
                 schema_id: event.schema_id,

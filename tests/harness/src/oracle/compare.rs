@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 
 use super::event::{Decode, Event};
-use super::{Copy, Oracle};
+use super::{ExpectedCopy, Oracle};
 use crate::records::{self, RawRecord};
 
 /// All of `events.*` and `inbox.*` of one deployment.
@@ -45,7 +45,7 @@ impl Inboxes {
 
 /// Every difference between the inboxes and what the oracle says; none if all is as it must be.
 pub fn compare(oracle: &Oracle, inboxes: &Inboxes) -> Result<Vec<String>> {
-    let mut expected: BTreeMap<(String, String), Copy> = BTreeMap::new();
+    let mut expected: BTreeMap<(String, String), ExpectedCopy> = BTreeMap::new();
     for event in &inboxes.events {
         for copy in oracle.copies(event)? {
             let id = event.text("event_id")?.to_owned();
@@ -72,7 +72,7 @@ pub fn compare(oracle: &Oracle, inboxes: &Inboxes) -> Result<Vec<String>> {
     Ok(differences)
 }
 
-fn differences_of(wanted: &Copy, copy: &Event, inboxes: &Inboxes) -> Result<Vec<String>> {
+fn differences_of(wanted: &ExpectedCopy, copy: &Event, inboxes: &Inboxes) -> Result<Vec<String>> {
     let place = copy.record.place();
     let mut found = Vec::new();
     let mut unequal = |what: &str, wanted: String, got: String| {

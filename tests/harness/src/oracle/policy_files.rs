@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use jiff::civil::Date;
 use toml::{Table, Value};
 
-use super::Copy;
+use super::ExpectedCopy;
 
 /// One status of one grant of one permit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl PolicyFiles {
 
     /// Whether the subscriber wants this copy: it has no subscription, or one lets it through.
     #[must_use]
-    pub fn wants(&self, copy: &Copy) -> bool {
+    pub fn wants(&self, copy: &ExpectedCopy) -> bool {
         let mut own = self.subscriptions.iter().filter(|one| one.subscriber == copy.subscriber).peekable();
         own.peek().is_none() || own.any(|one| one.lets_through(copy))
     }
@@ -69,7 +69,7 @@ impl PolicyFiles {
 
 impl Subscription {
     /// Judged by the copy as the subscriber sees it.
-    fn lets_through(&self, copy: &Copy) -> bool {
+    fn lets_through(&self, copy: &ExpectedCopy) -> bool {
         let seen = |name: &str| copy.fields[name].as_str().unwrap_or_default();
         for (key, field) in [("publisher", "publisher"), ("service", "service_code")] {
             if self.table.get(key).is_some_and(|wanted| wanted.as_str() != Some(seen(field))) {
@@ -94,7 +94,7 @@ impl Subscription {
 }
 
 /// A filter of the CloudEvents Subscriptions API on the attributes in the copy's headers.
-fn passes(filter: &Value, copy: &Copy) -> bool {
+fn passes(filter: &Value, copy: &ExpectedCopy) -> bool {
     let Some((dialect, operand)) = filter.as_table().and_then(|table| table.iter().next()) else { return true };
     let attribute = |name: &str| {
         let header = copy.headers.iter().find(|(found, _)| *found == format!("ce_{name}"));
