@@ -1,6 +1,6 @@
 //! What must be in the inboxes: worked out slowly, by plain loops over values decoded by apache-avro.
 //!
-//! `events.*` (decoded) + permit files + watch list → for each event and subscriber the expected [`ExpectedCopy`]: key, every field,
+//! `events.*` (decoded) + permit files + watch list → for each event and subscriber the [`ExpectedCopy`]: key, every field,
 //! every header. [`compare()`] holds what a router wrote against it. [`exports`] works out counts and field values from what
 //! the sample exports are known to say, without looking at any event.
 //!
