@@ -2,10 +2,13 @@
 //!
 //! Data goes to stdout, words go to stderr. The exit codes are in [`crate::exit`].
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+mod global;
+
+pub(crate) use global::GlobalArguments;
 
 /// An event-driven integration bus between government agencies.
 #[derive(Debug, Parser)]
@@ -35,50 +38,6 @@ pub(crate) struct Arguments {
     pub command: Command,
 }
 
-/// Settings that every command understands; each overrides the deployment file and the environment.
-#[derive(Debug, Args)]
-pub(crate) struct GlobalArguments {
-    /// The settings of the deployment [default: `barid.toml` in this folder, if it is there]
-    #[arg(long, global = true, value_name = "FILE", env = "BARID_CONFIG")]
-    pub settings: Option<PathBuf>,
-    /// The name of the deployment
-    #[arg(long, global = true, value_name = "NAME", help_heading = "Deployment")]
-    pub deployment: Option<String>,
-    /// Brokers to start from, as `host:port,host:port`
-    #[arg(long, global = true, value_name = "SERVERS", help_heading = "Deployment")]
-    pub bootstrap_servers: Option<String>,
-    /// Where the schema registry answers
-    #[arg(long, global = true, value_name = "URL", help_heading = "Deployment")]
-    pub registry_url: Option<String>,
-    /// What every topic name begins with
-    #[arg(long, global = true, value_name = "PREFIX", help_heading = "Deployment")]
-    pub topics_prefix: Option<String>,
-    /// A librdkafka property, for TLS and SASL; may be given several times
-    #[arg(long = "property", global = true, value_name = "NAME=VALUE", help_heading = "Deployment")]
-    pub properties: Vec<String>,
-    /// The file with this connector's own secret, in hexadecimal digits
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Deployment")]
-    pub connector_secret_file: Option<PathBuf>,
-    /// The file with the key that all connectors share
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Deployment")]
-    pub correlation_key_file: Option<PathBuf>,
-    /// The file with the key of watch keys
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Deployment")]
-    pub watch_key_file: Option<PathBuf>,
-    /// Serve /metrics, /healthz and /readyz here
-    #[arg(long, global = true, value_name = "ADDRESS", help_heading = "Telemetry")]
-    pub metrics_addr: Option<SocketAddr>,
-    /// Send OpenTelemetry traces here, as `http://host:4318`
-    #[arg(long, global = true, value_name = "URL", help_heading = "Telemetry")]
-    pub otlp_endpoint: Option<String>,
-    /// auto (text on a terminal, JSON otherwise), text or json
-    #[arg(long, global = true, value_name = "FORMAT", help_heading = "Telemetry")]
-    pub log_format: Option<String>,
-    /// error, warn, info, debug or trace, or a filter such as `info,barid_router=debug`
-    #[arg(long, global = true, value_name = "LEVEL", help_heading = "Telemetry")]
-    pub log_level: Option<String>,
-}
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Everything in one process, nothing installed: exports in, views out
@@ -86,7 +45,7 @@ pub(crate) enum Command {
 Examples:
   barid demo
   barid demo --json
-  barid demo --data my-agencies/        one folder for each agency, with connector.toml and catalogue.toml")]
+  barid demo --data my-agencies/        one folder for each agency: connector.toml, catalogue.toml, permits.toml")]
     Demo(DemoArguments),
     /// Read an agency's exports and publish what changed
     #[command(after_help = "\
@@ -108,7 +67,7 @@ Examples:
     /// Check and register the schemas
     #[command(subcommand)]
     Schemas(SchemasCommand),
-    /// Check, show, apply and try the policy
+    /// Check, show, write, apply and try the policy
     #[command(subcommand)]
     Policy(PolicyCommand),
     /// The parcels and persons that a subscriber wants to hear about
@@ -199,6 +158,7 @@ pub(crate) enum TopicsCommand {
     },
     /// Create what is missing; say what differs
     #[command(after_help = "\
+Access rules are printed by `topics plan` and set with the tools of your Kafka.
 Partition counts of a live topic never change: a topic with another count is named and left alone.")]
     Apply {
         #[command(flatten)]
@@ -245,10 +205,10 @@ pub(crate) enum PolicyCommand {
         #[command(flatten)]
         files: PolicyFilesArguments,
         /// Only permits of this publisher
-        #[arg(long)]
+        #[arg(long, value_name = "AGENCY")]
         publisher: Option<String>,
         /// Only permits for this subscriber
-        #[arg(long)]
+        #[arg(long, value_name = "AGENCY")]
         subscriber: Option<String>,
         /// Show the version that is in force on the bus, not files
         #[arg(long, conflicts_with = "dir")]
@@ -264,6 +224,18 @@ pub(crate) enum PolicyCommand {
         /// Print the difference and change nothing
         #[arg(long)]
         dry_run: bool,
+    },
+    /// Write the policy as files that a person can edit, with the catalogues of the built-in agencies
+    #[command(after_help = "\
+Example:
+  barid policy write --to policy && barid policy check --dir policy")]
+    Write {
+        /// The folder to write into; it must not hold policy files yet
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+        /// Write the version that is in force on the bus, not the built-in one
+        #[arg(long)]
+        in_force: bool,
     },
     /// Run the files over past events: who would get more, who would get less
     Try {
@@ -283,8 +255,8 @@ Examples:
     Add(WatchAddArguments),
     /// List registered keys: hashes and handles, never what they were made from
     List {
-        /// Only keys of this subscriber
-        #[arg(long)]
+        /// Only keys of this agency
+        #[arg(long, value_name = "AGENCY")]
         subscriber: Option<String>,
         /// Print JSON
         #[arg(long)]
@@ -292,8 +264,10 @@ Examples:
     },
     /// Remove every key under a handle
     Remove {
-        #[arg(long)]
+        /// The code of the agency
+        #[arg(long, value_name = "AGENCY")]
         subscriber: String,
+        /// The handle under which the keys were registered
         #[arg(long)]
         handle: String,
     },
@@ -301,9 +275,10 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(crate) struct WatchAddArguments {
-    #[arg(long, required_unless_present = "file")]
+    /// The code of the agency that wants to hear
+    #[arg(long, value_name = "AGENCY", required_unless_present = "file")]
     pub subscriber: Option<String>,
-    /// The subscriber's own name for the matter
+    /// The subscriber's own name for the matter; a person or parcel has one for each subscriber
     #[arg(long, required_unless_present = "file")]
     pub handle: Option<String>,
     /// A national id or a legal id
@@ -321,6 +296,7 @@ pub(crate) struct WatchAddArguments {
 pub(crate) enum QuarantineCommand {
     /// One line for each row: place, reason, since when
     List {
+        /// The code of the agency
         agency: String,
         /// Print a table for a spreadsheet
         #[arg(long, conflicts_with = "json")]
@@ -331,8 +307,9 @@ pub(crate) enum QuarantineCommand {
     },
     /// The rows of one case with their columns and what to do, in Persian and English
     Show {
+        /// The code of the agency
         agency: String,
-        /// The case, or a row's identity, as `list` prints them
+        /// A case number as the export or `list` writes it, or a row's identity
         key: String,
     },
 }
@@ -345,6 +322,7 @@ Examples:
   barid inbox tail tourism_heritage
   barid inbox tail bank_facilities --from-beginning --no-follow --json")]
     Tail {
+        /// The code of the agency
         agency: String,
         /// Print JSON lines with the Avro field names
         #[arg(long)]
@@ -371,7 +349,8 @@ pub(crate) struct TraceArguments {
 pub(crate) struct ExplainArguments {
     /// The event's id
     pub event: uuid::Uuid,
-    #[arg(long)]
+    /// The code of the agency that got the event, or did not
+    #[arg(long, value_name = "AGENCY")]
     pub subscriber: String,
     /// Print JSON
     #[arg(long)]

@@ -54,7 +54,10 @@ fn dispatch(arguments: Arguments) -> Outcome {
         Command::Explain(explain) => explain::run(&explain, &deployment()?),
         Command::Config(config) => config::run(&config, global),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "barid", &mut std::io::stdout());
+            // Not straight to stdout: the generator panics when nobody reads on.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "barid", &mut script);
+            show::line(String::from_utf8_lossy(&script).trim_end())?;
             Ok(Exit::Done)
         }
     }

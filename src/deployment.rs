@@ -28,6 +28,8 @@ const REACHABLE: Duration = Duration::from_secs(10);
 /// The settings of one deployment.
 pub(crate) struct Deployment {
     pub resolved: Resolved,
+    /// No file was named, and this folder has none.
+    fileless: bool,
 }
 
 impl Deployment {
@@ -58,7 +60,18 @@ impl Deployment {
             flags.set("router.name", router.name.as_ref()).set("router.slots", router.slots);
         }
         let file = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
-        Ok(Self { resolved: Settings::resolve(file, &environment, &flags)? })
+        Ok(Self { resolved: Settings::resolve(file, &environment, &flags)?, fileless: file.is_none() })
+    }
+
+    /// A part of the settings; where it is not set because there is no file at all, the failure says that too.
+    pub(crate) fn part<T, E: Into<Failure>>(&self, part: Result<T, E>) -> Result<T, Failure> {
+        part.map_err(|mistake| {
+            let mut failure: Failure = mistake.into();
+            if self.fileless {
+                failure.message.push_str("\n  there is no barid.toml in this folder; to name another: --settings FILE");
+            }
+            failure
+        })
     }
 
     pub(crate) fn name(&self) -> Result<String, Failure> {
@@ -70,7 +83,7 @@ impl Deployment {
     }
 
     pub(crate) fn cluster(&self, client_id: &str) -> Result<Cluster, Failure> {
-        let kafka = self.resolved.kafka()?;
+        let kafka = self.part(self.resolved.kafka())?;
         let mut properties = kafka.properties;
         for (property, source) in &kafka.secret_properties {
             properties.insert(property.clone(), secret_text(source, property)?);
@@ -95,7 +108,7 @@ impl Deployment {
     }
 
     pub(crate) fn registry(&self) -> Result<Arc<Registry>, Failure> {
-        let registry = self.resolved.registry()?;
+        let registry = self.part(self.resolved.registry())?;
         let basic_auth = match registry.basic_auth {
             Some((username, password)) => {
                 let password = password.map(|source| secret_text(&source, "registry.password")).transpose()?;
@@ -114,14 +127,14 @@ impl Deployment {
 
     pub(crate) fn keys(&self) -> Result<Keys, Failure> {
         Ok(Keys {
-            connector: secret(&self.resolved.connector_secret()?, "secrets.connector_secret")?,
-            correlation: secret(&self.resolved.correlation_key()?, "secrets.correlation_key")?,
+            connector: secret(&self.part(self.resolved.connector_secret())?, "secrets.connector_secret")?,
+            correlation: secret(&self.part(self.resolved.correlation_key())?, "secrets.correlation_key")?,
             watch: self.watch_key()?,
         })
     }
 
     pub(crate) fn watch_key(&self) -> Result<Secret, Failure> {
-        secret(&self.resolved.watch_key()?, "secrets.watch_key")
+        secret(&self.part(self.resolved.watch_key())?, "secrets.watch_key")
     }
 
     /// Sets up logs and traces for the role that this process runs.

@@ -75,7 +75,9 @@ impl From<KafkaError> for Failure {
             KafkaError::Unavailable { .. } => Exit::Unreachable,
             KafkaError::Conflict { .. } | KafkaError::Setting { .. } => Exit::Mistaken,
             KafkaError::UnknownTopic { .. } => {
-                return Self::failed(format!("{error}\n  to create what is missing: barid topics apply"));
+                return Self::failed(format!(
+                    "{error}\n  is the agency's code right? to create what is missing: barid topics apply"
+                ));
             }
             _ => Exit::Failed,
         };

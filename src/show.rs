@@ -45,6 +45,16 @@ pub(crate) fn table<R: IntoIterator<Item = String>>(header: &[&str], rows: impl 
     table.trim_fmt()
 }
 
+/// A number with its noun: `1 case`, `2 cases`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// A day that is counted from 1970-01-01, as Avro does.
+pub(crate) fn day(days: i64) -> Option<String> {
+    jiff::civil::date(1970, 1, 1).checked_add(jiff::Span::new().try_days(days).ok()?).ok().map(|day| day.to_string())
+}
+
 /// An instant at the offset of its place, to the minute.
 pub(crate) fn instant(at: Millis, utc_offset_minutes: i32) -> String {
     let offset = jiff::tz::Offset::from_seconds(utc_offset_minutes.saturating_mul(60)).unwrap_or(jiff::tz::Offset::UTC);

@@ -8,6 +8,7 @@ use barid_connector::{
 };
 use barid_event::Secret;
 use barid_schemas::Catalogue;
+use serde_json::Value;
 
 use super::Outcome;
 use crate::arguments::{ConnectArguments, GlobalArguments};
@@ -15,6 +16,9 @@ use crate::deployment::{Deployment, read_text, stop_on_signals};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::{builtin, show};
+
+/// A broken mapping has the same problem on every row; so many are enough to see it.
+const PROBLEMS_TOLD: usize = 20;
 
 pub(crate) fn run(arguments: &ConnectArguments, global: &GlobalArguments) -> Outcome {
     if let Some(export) = &arguments.suggest {
@@ -51,12 +55,21 @@ fn print_dry_run(config: &ConnectorConfig, global: &GlobalArguments) -> Outcome 
     let keys = dry_run_keys(global)?;
     let run = dry_run(config, &keys, show::now())?;
     for line in &run.lines {
-        let (DryRunLine::Event(json) | DryRunLine::Quarantined(json)) = line;
-        show::line(json)?;
+        show::line(line.json())?;
     }
     say_faults(&run.faults);
-    say_files(&run.files);
-    show::say("nothing was published; to publish: barid connect --config FILE");
+    for file in &run.files {
+        show::say(format!(
+            "{}: {}, {} to publish, {} to quarantine, {} to wait",
+            file.file,
+            show::count(as_usize(file.rows), "row"),
+            file.published,
+            file.quarantined,
+            file.waiting
+        ));
+    }
+    say_problems(&run.lines);
+    show::say("nothing was published; to publish: the same without --dry-run");
     let clean = run.faults.is_empty() && run.files.iter().all(|file| file.quarantined == 0);
     Ok(if clean { Exit::Done } else { Exit::Found })
 }
@@ -93,17 +106,57 @@ fn connect(config: ConnectorConfig, once: bool, global: &GlobalArguments) -> Out
         .with_settle_time(pace.settle)
         .with_commit_records(pace.commit_records);
     let report = connector.run(&stop)?;
+    if once && stop.is_stopped() {
+        say_files(&report.files);
+        return Err(Failure::failed("stopped before everything was read; what was published stays published"));
+    }
     say_faults(&report.faults);
     say_files(&report.files);
     let clean = report.faults.is_empty() && report.files.iter().all(|file| file.quarantined == 0);
     Ok(if clean { Exit::Done } else { Exit::Found })
 }
 
+/// What is wrong with each row of a dry run, for a person; programs find the same on stdout.
+fn say_problems(lines: &[DryRunLine]) {
+    let quarantined = lines.iter().filter_map(|line| match line {
+        DryRunLine::Quarantined(json) => Some(json),
+        DryRunLine::Event(_) => None,
+    });
+    let mut told = 0_usize;
+    let mut untold = 0_usize;
+    for json in quarantined {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let place = format!("{} row {}", text(&json["source"]["file"]), json["source"]["row"]);
+        for problem in json["quarantined"]["problems"].as_array().into_iter().flatten() {
+            if told == PROBLEMS_TOLD {
+                untold += 1;
+                continue;
+            }
+            told += 1;
+            let (column, reason) = (text(&problem["column"]), text(&problem["message_en"]));
+            show::say(format!("{} {place}, {column}: {reason}", show::styled(show::BAD, "quarantine")));
+            show::say(format!("    {}", text(&problem["message_fa"])));
+        }
+    }
+    if untold > 0 {
+        show::say(format!("and {untold} more; all of them are on stdout"));
+    }
+}
+
+fn as_usize(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
 fn say_files(files: &[FileReport]) {
     for file in files {
         show::say(format!(
-            "{}: {} rows, {} published, {} unchanged, {} quarantined, {} waiting",
-            file.file, file.rows, file.published, file.unchanged, file.quarantined, file.waiting
+            "{}: {}, {} published, {} unchanged, {} quarantined, {} waiting",
+            file.file,
+            show::count(as_usize(file.rows), "row"),
+            file.published,
+            file.unchanged,
+            file.quarantined,
+            file.waiting
         ));
     }
     if let Some(file) = files.iter().find(|file| file.quarantined > 0) {

@@ -94,10 +94,17 @@ fn show_inboxes(performance: &Performance) -> Result<(), Failure> {
 }
 
 fn show_matter(performance: &Performance) -> Result<(), Failure> {
-    let matter = performance.matter(TOLD_MATTER)?;
+    let (mut matter, mut key) = (performance.matter(TOLD_MATTER)?, format!("tracking code {TOLD_MATTER}"));
+    if matter.events.is_empty()
+        && let Some(corr_id) = performance.largest_matter()?
+    {
+        matter = performance.matter(&corr_id)?;
+        key = format!("corr_id {corr_id}");
+    }
     let Some(first) = matter.events.first() else { return Ok(()) };
-    heading(&format!("One matter across {} cases: tracking code {TOLD_MATTER}", matter.corr_ids.len()))?;
-    let rules = timeline::Rules { policy: &performance.policy, watch: &performance.rules.watch };
+    let cases = show::count(timeline::cases(&matter), "case");
+    heading(&format!("One matter, {cases}: {key}"))?;
+    let rules = timeline::Rules { policy: &performance.policy, read: &performance.rules };
     timeline::print(&matter, &performance.policy.catalogue, Some(&rules))?;
 
     // The view that withholds most is the one worth looking at.

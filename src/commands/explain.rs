@@ -85,13 +85,16 @@ fn print(entry: &EventEntry, version: i64, told: bool, explanation: &Explanation
 
 /// Event and view side by side.
 pub(crate) fn field_table(rows: &[FieldRow]) -> String {
+    let offset = rows.iter().find(|row| row.field == "utc_offset_minutes").and_then(|row| row.event.as_i64());
+    let offset = offset.and_then(|minutes| i32::try_from(minutes).ok()).unwrap_or(0);
     let cells = rows.iter().map(|row| {
         let fate = match row.fate {
             FieldFate::Shown => "shown",
             FieldFate::Changed => "coarse",
             FieldFate::Withheld => "withheld",
         };
-        [row.field.clone(), fields::plain(&row.event), fields::plain(&row.view), fate.to_owned()]
+        let text = |value| fields::readable(&row.field, value, offset);
+        [row.field.clone(), text(&row.event), text(&row.view), fate.to_owned()]
     });
     show::table(&["field", "in the event", "in the view", ""], cells)
 }

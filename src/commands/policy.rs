@@ -21,6 +21,10 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::{builtin, show};
 
+/// Where the files of a policy stand.
+const FOLDERS: [&str; 3] = ["catalogue", "permits", "subscriptions"];
+const NONE_APPLIED: &str = "no version of the policy has been applied\n  to apply one: barid policy apply";
+
 pub(crate) fn run(command: &PolicyCommand, global: &GlobalArguments) -> Outcome {
     let deployment = || Deployment::load(global, None);
     match command {
@@ -28,6 +32,10 @@ pub(crate) fn run(command: &PolicyCommand, global: &GlobalArguments) -> Outcome 
         PolicyCommand::Show { files, publisher, subscriber, in_force } => {
             let policy = if *in_force { policy_in_force(&deployment()?)? } else { read_policy(files)?.1 };
             print_permits(&policy, publisher.as_deref(), subscriber.as_deref())
+        }
+        PolicyCommand::Write { to, in_force } => {
+            let files = if *in_force { files_in_force(&deployment()?)? } else { built_in_files() };
+            write_files(to, &files)
         }
         PolicyCommand::Apply { files, by, dry_run } => apply(&deployment()?, files, by, *dry_run),
         PolicyCommand::Try { files } => try_files(&deployment()?, files),
@@ -57,7 +65,7 @@ fn read_folder(dir: &Path) -> Result<Vec<PolicyFile>, Failure> {
     let mut files = Vec::new();
     let unreadable =
         |path: &Path, error| Failure::new(Exit::Mistaken, format!("{}: cannot be read: {error}", path.display()));
-    for folder in ["catalogue", "permits", "subscriptions"] {
+    for folder in FOLDERS {
         let path = dir.join(folder);
         if !path.is_dir() {
             continue;
@@ -84,16 +92,24 @@ fn check_files(arguments: &PolicyFilesArguments) -> Outcome {
         show::line(format!("{}: {}: {}", show::styled(show::ACCENT, "warning"), warning.place, warning.message))?;
     }
     show::say(format!(
-        "{} permits and {} subscriptions in {} files: no mistake, {} warnings",
-        policy.permits.len(),
-        policy.subscriptions.len(),
-        files.len(),
-        warnings.len()
+        "{} and {} in {}: no mistake, {}",
+        show::count(policy.permits.len(), "permit"),
+        show::count(policy.subscriptions.len(), "subscription"),
+        show::count(files.len(), "file"),
+        show::count(warnings.len(), "warning")
     ));
     Ok(Exit::Done)
 }
 
 fn print_permits(policy: &Policy, publisher: Option<&str>, subscriber: Option<&str>) -> Outcome {
+    for agency in publisher.iter().chain(&subscriber) {
+        if !policy.catalogue.agencies.contains_key(*agency) {
+            let known = policy.catalogue.agencies.keys().map(String::as_str);
+            let meant = barid_mistake::nearest(agency, known).map(|word| format!("; is `{word}` meant?"));
+            let message = format!("no agency `{agency}`{}", meant.unwrap_or_default());
+            return Err(Failure::new(Exit::Mistaken, message));
+        }
+    }
     for permit in &policy.permits {
         let wanted = publisher.is_none_or(|wanted| permit.publisher == wanted)
             && subscriber.is_none_or(|wanted| permit.subscriber == wanted);
@@ -104,10 +120,37 @@ fn print_permits(policy: &Policy, publisher: Option<&str>, subscriber: Option<&s
     Ok(Exit::Done)
 }
 
+fn built_in_files() -> Vec<PolicyFile> {
+    builtin::catalogue_files().into_iter().chain(builtin::permit_files()).collect()
+}
+
+fn files_in_force(deployment: &Deployment) -> Result<Vec<PolicyFile>, Failure> {
+    let rules = read_rules(&deployment.reader(&StopSignal::new())?)?;
+    let newest = rules.newest().and_then(|version| rules.versions.get(&version));
+    Ok(newest.ok_or_else(|| Failure::failed(NONE_APPLIED))?.files.clone())
+}
+
+/// Writes into a folder without policy files: what a person has edited is never written over.
+fn write_files(to: &Path, files: &[PolicyFile]) -> Outcome {
+    for file in files {
+        let path = to.join(&file.path);
+        if path.exists() {
+            return Err(Failure::failed(format!("{} exists already, nothing was written", path.display())));
+        }
+    }
+    for folder in FOLDERS {
+        fs::create_dir_all(to.join(folder))?;
+    }
+    for file in files {
+        fs::write(to.join(&file.path), &file.text)?;
+        show::line(to.join(&file.path).display())?;
+    }
+    Ok(Exit::Done)
+}
+
 fn policy_in_force(deployment: &Deployment) -> Result<Policy, Failure> {
     let rules = read_rules(&deployment.reader(&StopSignal::new())?)?;
-    newest(&rules)?
-        .ok_or_else(|| Failure::failed("no version of the policy has been applied\n  to apply one: barid policy apply"))
+    newest(&rules)?.ok_or_else(|| Failure::failed(NONE_APPLIED))
 }
 
 fn newest(rules: &RulesRead) -> Result<Option<Policy>, Failure> {
@@ -166,7 +209,7 @@ fn print_difference(difference: &Difference) -> Result<(), Failure> {
         show::line(change)?;
     }
     if difference.gives_more() {
-        show::say("somebody can see something that was withheld before");
+        show::say("lines with `!`: somebody can see what was withheld before");
     }
     Ok(())
 }
@@ -192,10 +235,11 @@ fn try_files(deployment: &Deployment, arguments: &PolicyFilesArguments) -> Outco
             *tally.entry(what).or_default() += 1;
         }
     })?;
-    show::line(show::table(
-        &["events", "change"],
-        tally.iter().map(|(what, count)| [count.to_string(), what.clone()]),
-    ))?;
-    show::say(format!("{events} past events were tried; nothing was changed"));
+    if !tally.is_empty() {
+        let rows = tally.iter().map(|(what, count)| [count.to_string(), what.clone()]);
+        show::line(show::table(&["events", "change"], rows))?;
+    }
+    let none = if tally.is_empty() { "nobody would get more or less; " } else { "" };
+    show::say(format!("{events} past events were tried; {none}nothing was changed"));
     Ok(Exit::Done)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use barid_connector::quarantine::{QuarantineLine, to_csv};
+use barid_connector::text;
 use barid_kafka::StopSignal;
 use barid_schemas::records::{QuarantineState, QuarantinedRow};
 use serde_json::json;
@@ -31,7 +32,9 @@ pub(crate) fn run(command: &QuarantineCommand, deployment: &Deployment) -> Outco
         }
         QuarantineCommand::Show { agency, key } => {
             let rows = rows(deployment, agency)?;
-            let wanted: Vec<_> = rows.iter().filter(|row| row.case_key == *key || row.row_identity == *key).collect();
+            let folded = folded(key);
+            let is_wanted = |row: &&QuarantinedRow| row.row_identity == *key || self::folded(&row.case_key) == folded;
+            let wanted: Vec<_> = rows.iter().filter(is_wanted).collect();
             if wanted.is_empty() {
                 let message = format!(
                     "nothing in quarantine under `{key}`\n  to see what there is: barid quarantine list {agency}"
@@ -42,6 +45,15 @@ pub(crate) fn run(command: &QuarantineCommand, deployment: &Deployment) -> Outco
             Ok(Exit::Done)
         }
     }
+}
+
+/// A case number as everybody writes it, folded as the keys of cases are: «آب/۱۴۰۲/۱۲» is found, not `اب-1402-12` alone.
+fn folded(case: &str) -> String {
+    let clean = text::clean(case);
+    let parts = clean.split(|letter: char| {
+        !letter.is_alphanumeric() && !letter.is_whitespace() && !matches!(letter, '\u{200c}' | '\u{ac}')
+    });
+    parts.map(text::key).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
 }
 
 fn rows(deployment: &Deployment, agency: &str) -> Result<Vec<QuarantinedRow>, Failure> {
@@ -81,7 +93,8 @@ fn show_row(row: &QuarantinedRow) -> Result<(), Failure> {
     show::line(show::styled(show::HEADING, format!("{} row {}: {state}", row.file, row.row)))?;
     for problem in &row.problems {
         let column = problem.column.as_deref().map(|column| format!("{column}: ")).unwrap_or_default();
-        let value = problem.value.as_deref().map(|value| format!("`{value}`: ")).unwrap_or_default();
+        let value = problem.value.as_deref().filter(|value| !problem.message_en.contains(value));
+        let value = value.map(|value| format!("`{value}`: ")).unwrap_or_default();
         show::line(format!("  {}  {column}{value}{}", show::styled(show::BAD, &problem.reason), problem.message_en))?;
         show::line(format!("  {column}{value}{}", problem.message_fa))?;
     }

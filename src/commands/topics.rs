@@ -77,7 +77,7 @@ fn apply(deployment: &Deployment, catalogue: &Catalogue, yes: bool) -> Outcome {
     let plan = deployment.topics()?.plan(catalogue.agencies.keys().map(String::as_str));
     let admin = Admin::new(&deployment.reachable_cluster()?)?;
     let mut missing = Vec::new();
-    let (mut differing, mut left_alone) = (Vec::new(), 0);
+    let (mut differing, mut left_alone, mut as_planned) = (Vec::new(), 0, 0);
     for topic in &plan {
         match admin.describe(&topic.name)? {
             None => missing.push(topic),
@@ -95,6 +95,8 @@ fn apply(deployment: &Deployment, catalogue: &Catalogue, yes: bool) -> Outcome {
                 }
                 if !changes.is_empty() {
                     differing.push((topic, changes));
+                } else if found.partitions == as_i32(topic.partitions) {
+                    as_planned += 1;
                 }
             }
         }
@@ -107,8 +109,8 @@ fn apply(deployment: &Deployment, catalogue: &Catalogue, yes: bool) -> Outcome {
             show::line(format!("{}: changed", topic.name))?;
         }
     }
-    let unchanged = plan.len() - missing.len() - differing.len();
-    show::say(format!("{} created, {} differ, {unchanged} as planned", missing.len(), differing.len()));
+    let differ = plan.len() - missing.len() - as_planned;
+    show::say(format!("{} created, {differ} differ, {as_planned} as planned", missing.len()));
     if !differing.is_empty() && !yes {
         show::say("nothing that exists was changed; to change these settings: barid topics apply --yes");
     }

@@ -31,11 +31,12 @@ pub(crate) fn run(arguments: &TraceArguments, deployment: &Deployment) -> Outcom
     }
     let rules = read_rules(&reader)?;
     let policy = rules.newest().map(|version| rules.policy(&Catalogue::shared(), version)).transpose()?;
-    let why = policy.as_ref().map(|policy| Rules { policy, watch: &rules.watch });
+    let why = policy.as_ref().map(|policy| Rules { policy, read: &rules });
     let builtin = builtin::catalogue()?;
     let catalogue = policy.as_ref().map_or(&builtin, |policy| &policy.catalogue);
     show::timeline::print(&timeline, catalogue, why.as_ref())?;
-    show::say(format!("{} events of {} cases", timeline.events.len(), timeline.corr_ids.len()));
+    let (events, cases) = (timeline.events.len(), show::timeline::cases(&timeline));
+    show::say(format!("{} of {}", show::count(events, "event"), show::count(cases, "case")));
     Ok(Exit::Done)
 }
 

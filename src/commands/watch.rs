@@ -8,7 +8,9 @@ use barid_connector::watch::{parcel_key, person_key};
 use barid_event::Secret;
 use barid_event::watch::WatchKey;
 use barid_kafka::{Cluster, Outgoing, StopSignal, TransactionalProducer};
+use barid_ledger::read_rules;
 use barid_policy::watch::record_key;
+use barid_schemas::Catalogue;
 use barid_schemas::records::{Schema, WatchEntry};
 use serde::Deserialize;
 use serde_json::json;
@@ -24,10 +26,25 @@ pub(crate) fn run(command: &WatchCommand, deployment: &Deployment) -> Outcome {
     match command {
         WatchCommand::Add(arguments) => {
             let wishes = wishes(arguments)?;
-            let entries = entries(&wishes, &deployment.watch_key()?)?;
+            let secret = deployment.watch_key()?;
+            let reader = deployment.reader(&StopSignal::new())?;
+            let rules = read_rules(&reader)?;
+            // An agency of its own catalogue is known to the policy, not to this binary.
+            let catalogue = match rules.newest() {
+                Some(version) => rules.policy(&Catalogue::shared(), version)?.catalogue,
+                None => builtin::catalogue()?,
+            };
+            let entries = entries(&wishes, &catalogue, &secret)?;
+            let before = reader.latest::<WatchEntry>(&deployment.topics()?.watch())?;
             let records = entries.iter().map(|(key, entry)| (key.clone(), Some(entry))).collect::<Vec<_>>();
             write(deployment, &records)?;
-            show::say(format!("{} watch keys are registered", entries.len()));
+            for (key, entry) in &entries {
+                if let Some(old) = before.get(key).filter(|old| old.handle != entry.handle) {
+                    show::say(format!("handle `{}` replaces `{}` for the same key", entry.handle, old.handle));
+                }
+            }
+            let keys = show::count(entries.len(), "watch key");
+            show::say(format!("{keys} registered; what comes to the bus from now on is matched"));
             Ok(Exit::Done)
         }
         WatchCommand::List { subscriber, json } => list(deployment, subscriber.as_deref(), *json),
@@ -68,8 +85,11 @@ fn wishes(arguments: &WatchAddArguments) -> Result<Wishes, Failure> {
 
 /// The records of the watch topic: key and entry. Numbers and plates are read as the connectors read them, or the same person
 /// would have two keys.
-pub(crate) fn entries(wishes: &Wishes, secret: &Secret) -> Result<Vec<(String, WatchEntry)>, Failure> {
-    let catalogue = builtin::catalogue()?;
+pub(crate) fn entries(
+    wishes: &Wishes,
+    catalogue: &Catalogue,
+    secret: &Secret,
+) -> Result<Vec<(String, WatchEntry)>, Failure> {
     let mut entries = Vec::new();
     for (subscriber, wishes) in wishes {
         if !catalogue.agencies.contains_key(subscriber) {
@@ -137,8 +157,14 @@ fn remove(deployment: &Deployment, subscriber: &str, handle: &str) -> Outcome {
     let entries = reader.latest::<WatchEntry>(&deployment.topics()?.watch())?;
     let matching = |entry: &WatchEntry| entry.subscriber == subscriber && entry.handle == handle;
     let keys: Vec<_> = entries.into_iter().filter(|(_, entry)| matching(entry)).map(|(key, _)| (key, None)).collect();
+    if keys.is_empty() {
+        show::say(format!(
+            "`{subscriber}` has no watch key under `{handle}`\n  to see what there is: barid watch list"
+        ));
+        return Ok(Exit::Found);
+    }
     write(deployment, &keys)?;
-    show::say(format!("{} watch keys are removed", keys.len()));
+    show::say(format!("{} removed", show::count(keys.len(), "watch key")));
     Ok(Exit::Done)
 }
 

@@ -1,6 +1,6 @@
 //! An event beside a view of it, field by field.
 
-use barid_schemas::CaseEvent;
+use barid_schemas::{CaseEvent, Millis};
 use serde_json::Value;
 
 /// What became of one field in a view.
@@ -49,8 +49,20 @@ fn walk(path: String, event: &Value, view: &Value, rows: &mut Vec<FieldRow>) {
     rows.push(FieldRow { field: path, event: event.clone(), view: view.clone(), fate });
 }
 
+/// A value as a person reads it: an instant at the event's own offset and a day as a date, not as the numbers that Avro counts.
+pub(crate) fn readable(field: &str, value: &Value, utc_offset_minutes: i32) -> String {
+    let number = value.as_i64();
+    match (field.rsplit('.').next(), number) {
+        (Some(name), Some(millis)) if name.ends_with("_at") => super::instant(Millis(millis), utc_offset_minutes),
+        (Some(name), Some(days)) if name.ends_with("_date") || name == "valid_until" => {
+            super::day(days).unwrap_or_else(|| plain(value))
+        }
+        _ => plain(value),
+    }
+}
+
 /// A value without the quotes of JSON.
-pub(crate) fn plain(value: &Value) -> String {
+fn plain(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),

@@ -1,12 +1,12 @@
 //! A matter as a person reads it: each event, who was told what, and why the others were not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use barid_event::watch;
-use barid_ledger::{CopyEntry, EventEntry, Facts, Timeline};
+use barid_ledger::{CopyEntry, DeadLetterEntry, EventEntry, Facts, RulesRead, Timeline};
 use barid_policy::explain::Verdict;
-use barid_policy::{Policy, WatchTable, explain};
+use barid_policy::{Policy, explain};
 use barid_schemas::{CaseEvent, Catalogue, Group};
 
 use super::{ACCENT, BAD, FAINT, GOOD, HEADING, instant, line, styled};
@@ -14,7 +14,7 @@ use super::{ACCENT, BAD, FAINT, GOOD, HEADING, instant, line, styled};
 /// What is needed to say why somebody was not told.
 pub(crate) struct Rules<'r> {
     pub policy: &'r Policy,
-    pub watch: &'r WatchTable,
+    pub read: &'r RulesRead,
 }
 
 /// Prints the timeline; with `rules` also why others were not told.
@@ -24,14 +24,35 @@ pub(crate) fn print(timeline: &Timeline, catalogue: &Catalogue, rules: Option<&R
         for copy in &entry.copies {
             line(format!("    {} {}", styled(GOOD, "told"), describe_copy(copy)))?;
         }
-        if let Some(rules) = rules {
+        if let Some(letter) = timeline.dead_letters.iter().find(|letter| letter.origin == origin(entry)) {
+            line(format!("    {}: {}", styled(BAD, "nobody was told, dead letter"), why_dead(letter)))?;
+        } else if let Some(rules) = rules {
             print_untold(entry, rules)?;
         }
     }
-    for letter in &timeline.dead_letters {
-        line(format!("{} {}: {} {}", styled(BAD, "dead letter"), letter.origin, letter.reason, letter.detail))?;
+    let of_no_event = |letter: &&DeadLetterEntry| timeline.events.iter().all(|entry| origin(entry) != letter.origin);
+    for letter in timeline.dead_letters.iter().filter(of_no_event) {
+        line(format!("{} {}: {}", styled(BAD, "dead letter"), letter.origin, why_dead(letter)))?;
     }
     Ok(())
+}
+
+/// How many cases the timeline has: the same number of two agencies is two cases.
+pub(crate) fn cases(timeline: &Timeline) -> usize {
+    let case = |entry: &EventEntry| {
+        let event = &entry.event;
+        let number = event.case_no.clone().unwrap_or_else(|| event.corr_id.to_string());
+        (event.publisher.clone(), event.service_code.clone(), number)
+    };
+    timeline.events.iter().map(case).collect::<BTreeSet<_>>().len()
+}
+
+fn origin(entry: &EventEntry) -> String {
+    format!("{}/{}/{}", entry.place.topic, entry.place.partition, entry.place.offset)
+}
+
+fn why_dead(letter: &DeadLetterEntry) -> String {
+    format!("{} {}", letter.reason, letter.detail)
 }
 
 fn print_event(entry: &EventEntry, catalogue: &Catalogue) -> io::Result<()> {
@@ -47,8 +68,8 @@ fn print_event(entry: &EventEntry, catalogue: &Catalogue) -> io::Result<()> {
         styled(HEADING, &event.status_to),
         styled(FAINT, format!("case {}", event.case_no.as_deref().unwrap_or("-"))),
     ))?;
-    let service = service.map_or("", |service| service.label.fa.as_str());
-    let status = status.map_or("", |status| status.label.fa.as_str());
+    let service = service.map_or(event.service_code.as_str(), |service| service.label.fa.as_str());
+    let status = status.map_or(event.status_to.as_str(), |status| status.label.fa.as_str());
     line(format!("    {service}: {status}"))
 }
 
@@ -80,6 +101,10 @@ fn groups(view: &CaseEvent) -> impl Iterator<Item = Group> {
 }
 
 fn print_untold(entry: &EventEntry, rules: &Rules<'_>) -> io::Result<()> {
+    let place = &entry.place;
+    if entry.copies.is_empty() && rules.read.version_at(&place.topic, place.partition, place.offset).is_none() {
+        return line(styled(FAINT, "    no router has come to it yet"));
+    }
     let keys = entry.watch_header.as_deref().and_then(|list| watch::decode_list(list).ok()).unwrap_or_default();
     let facts = Facts::of(&entry.event, keys, entry.place.timestamp);
     let mut untold: BTreeMap<String, Vec<&str>> = BTreeMap::new();
@@ -88,7 +113,8 @@ fn print_untold(entry: &EventEntry, rules: &Rules<'_>) -> io::Result<()> {
         if told || *agency == entry.event.publisher {
             continue;
         }
-        if let Verdict::Nothing { reason } = explain(rules.policy, rules.watch, &facts.borrowed(), agency).verdict {
+        if let Verdict::Nothing { reason } = explain(rules.policy, &rules.read.watch, &facts.borrowed(), agency).verdict
+        {
             untold.entry(reason.to_string()).or_default().push(agency);
         }
     }

@@ -54,6 +54,15 @@ impl Performance {
     pub(crate) fn matter(&self, key: &str) -> Result<Timeline, Failure> {
         Ok(self.reader.matter(key)?)
     }
+
+    /// The matter with the most events, for exports that do not have the one that is usually told.
+    pub(crate) fn largest_matter(&self) -> Result<Option<String>, Failure> {
+        let mut sizes: BTreeMap<String, u64> = BTreeMap::new();
+        self.reader.each_event(&self.reader.topic_names_of("events")?, |_, event| {
+            *sizes.entry(event.corr_id.to_string()).or_default() += 1;
+        })?;
+        Ok(sizes.into_iter().max_by_key(|(_, events)| *events).map(|(corr_id, _)| corr_id))
+    }
 }
 
 /// Broker and registry; they live as long as this value.
@@ -84,7 +93,7 @@ pub(crate) fn perform(arguments: &DemoArguments) -> Result<Performance, Failure>
     let keys = keys()?;
     let bus = start_bus(&policy.catalogue)?;
     write_policy(&bus, files)?;
-    write_watch_keys(&bus, &keys)?;
+    write_watch_keys(&bus, &policy.catalogue, &keys)?;
 
     let router = router(&bus);
     let progress = router.progress();
@@ -96,7 +105,7 @@ pub(crate) fn perform(arguments: &DemoArguments) -> Result<Performance, Failure>
             Ok((exports, faults))
         });
         bus.stop.stop();
-        let routed = routing.join().unwrap_or_else(|_| Ok(()));
+        let routed = routing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         match waited {
             Ok((exports, faults)) => (exports, faults, routed.map_err(Failure::from)),
             Err(failure) => (Vec::new(), Vec::new(), Err(failure)),
@@ -175,8 +184,18 @@ fn configurations(folders: &Folders) -> Result<(Vec<ConnectorConfig>, Vec<Policy
     for file in &files {
         catalogue.add(&file.path, &file.text)?;
     }
-    let configs = texts.iter().map(|(path, text)| load_config(text, path, &catalogue)).collect::<Result<_, _>>()?;
+    let configs: Vec<ConnectorConfig> =
+        texts.iter().map(|(path, text)| load_config(text, path, &catalogue)).collect::<Result<_, _>>()?;
     files.extend(builtin::permit_files());
+    for (config, path) in configs.iter().zip(&folders.configs) {
+        // What a new agency's folder says of who may hear of it; without it nobody would.
+        let beside = path.with_file_name("permits.toml");
+        if beside.is_file() {
+            let file = PolicyFile { path: format!("permits/{}.toml", config.agency), text: read_text(&beside)? };
+            files.retain(|known| known.path != file.path);
+            files.push(file);
+        }
+    }
     files.sort_by(|one, other| one.path.cmp(&other.path));
     Ok((configs, files))
 }
@@ -220,9 +239,9 @@ fn write_policy(bus: &Bus, files: Vec<PolicyFile>) -> Result<(), Failure> {
     Ok(producer.commit()?)
 }
 
-fn write_watch_keys(bus: &Bus, keys: &Keys) -> Result<(), Failure> {
+fn write_watch_keys(bus: &Bus, catalogue: &Catalogue, keys: &Keys) -> Result<(), Failure> {
     let wishes = watch::parse_wishes("watch.json", builtin::DEMO_WATCH)?;
-    let entries = watch::entries(&wishes, &keys.watch)?;
+    let entries = watch::entries(&wishes, catalogue, &keys.watch)?;
     let records: Vec<_> = entries.iter().map(|(key, entry)| (key.clone(), Some(entry))).collect();
     let id = bus.registry.register(WatchEntry::FULL_NAME, WatchEntry::AVSC)?;
     watch::write_records(&bus.cluster, DEPLOYMENT, &bus.topics.watch(), id, &records)
