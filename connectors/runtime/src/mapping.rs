@@ -25,7 +25,7 @@ use barid_schemas::catalogue::Service;
 use crate::cast::{Cast, CastOptions};
 use crate::source::FileFormat;
 
-pub(crate) use problem::{MachineRule, machine_problem};
+pub(crate) use problem::{MachineRule, ROW_TOO_LARGE, machine_problem, row_too_large};
 pub(crate) use row::{MappedRow, Moment, RowMapper};
 use target::Fact;
 pub(crate) use target::Target;

@@ -89,6 +89,7 @@ pub fn reason_label(code: &str) -> (&'static str, &'static str) {
         "swapped_coordinates" => ("X and Y have changed places", "جای X و Y عوض شده است"),
         "unknown_word" => ("a word that the mapping does not know", "واژه‌ای که در نگاشت نیست"),
         "wrong_cell_count" => ("too few or too many cells", "تعداد خانه‌های ردیف نادرست است"),
+        "row_too_large" => ("a row that is too large", "ردیف بیش از اندازه بزرگ است"),
         "undecodable_text" => ("text that cannot be decoded", "متنی که رمزگشایی نمی‌شود"),
         "broken_json" => ("broken JSON", "JSON ناقص"),
         "missing_case" => ("the case number is missing", "شماره پرونده نیست"),

@@ -13,11 +13,17 @@ use serde::Serialize;
 
 use crate::case::{CasePlan, Context, Elsewhere, Outcome, Stored, is_published, plan, plan_caseless, replaces};
 use crate::folder;
-use crate::mapping::{MappedRow, RowMapper, SourceConfig};
+use crate::mapping::{MappedRow, RowMapper, SourceConfig, row_too_large};
 use crate::source::{Opened, SourceFault, fingerprint};
 
 /// How many rows of a file are held at once: some hundred megabytes at most.
 pub(crate) const ROWS_HELD: usize = 50_000;
+
+/// What the mapped cells of one row may hold together, bytes. In quarantine each fault of a cell quotes it three times, and a
+/// record that is larger than the broker takes would stop the whole connector.
+const MOST_ROW_BYTES: usize = 64 * 1024;
+/// A cell above this is left out of a row that is too large.
+const MOST_KEPT_CELL_BYTES: usize = 1024;
 
 /// The counts of one reading of one file. `rows = published + unchanged + quarantined + waiting`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -294,6 +300,16 @@ impl StoredRows {
     }
 }
 
+/// The cells of a row, without the large ones if they are too large together; and the largest column then.
+fn within_limit(mut cells: BTreeMap<String, String>) -> (BTreeMap<String, String>, Option<String>) {
+    if cells.values().map(String::len).sum::<usize>() <= MOST_ROW_BYTES {
+        return (cells, None);
+    }
+    let largest = cells.iter().max_by_key(|(_, cell)| cell.len()).map(|(column, _)| column.clone());
+    cells.values_mut().filter(|cell| cell.len() > MOST_KEPT_CELL_BYTES).for_each(String::clear);
+    (cells, largest)
+}
+
 /// A file that is looked through once or several times.
 struct FileReader<'a> {
     source: &'a SourceConfig,
@@ -320,13 +336,20 @@ impl FileReader<'_> {
             if sink.is_stopped() {
                 return Err(ReadingError::Stopped);
             }
-            match row {
-                Ok(row) => take(self.mapper.map(row.row, cells(&row.cells)), sink),
-                Err(fault) if fault.is_of_one_row() => {
-                    take(self.mapper.map_fault(fault.row.unwrap_or(0), cells(&fault.cells), &fault), sink);
-                }
+            let (row, cells, fault) = match row {
+                Ok(row) => (row.row, cells(&row.cells), None),
+                Err(fault) if fault.is_of_one_row() => (fault.row.unwrap_or(0), cells(&fault.cells), Some(fault)),
                 Err(fault) => return Err(ReadingError::File(vec![fault])),
+            };
+            let (cells, too_large) = within_limit(cells);
+            let mut mapped = match &fault {
+                None => self.mapper.map(row, cells),
+                Some(fault) => self.mapper.map_fault(row, cells, fault),
+            };
+            if let Some(column) = too_large {
+                mapped.problems.insert(0, row_too_large(&column, MOST_ROW_BYTES / 1024));
             }
+            take(mapped, sink);
         }
         // A file that was written over while it was read gave rows that may be half old, half new.
         match fingerprint(self.path) {

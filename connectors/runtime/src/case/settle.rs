@@ -2,19 +2,24 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use barid_schemas::Millis;
 use barid_schemas::records::{CaseState, QuarantineState, QuarantinedRow};
 
 use super::{Context, Entry, identity};
-use crate::mapping::{MappedRow, RowMapper, SourceConfig};
+use crate::mapping::{MappedRow, ROW_TOO_LARGE, RowMapper, SourceConfig};
 use crate::source::SourceReason;
 use crate::{quarantine, text};
 
 /// Reason codes of the state machine: the row itself can be read, its place in the case is wrong.
 const MACHINE_REASONS: &[&str] = &["impossible_transition", "repeated_status", "service_changed"];
 
-/// Reason codes of rows that could not be taken apart. Such a row belongs to its file, not to its columns.
-const BROKEN_REASONS: &[&str] =
-    &[SourceReason::WrongCellCount.code(), SourceReason::UndecodableText.code(), SourceReason::BrokenJson.code()];
+/// Reason codes of rows that could not be taken apart or kept whole. Such a row belongs to its file, not to its columns.
+const BROKEN_REASONS: &[&str] = &[
+    SourceReason::WrongCellCount.code(),
+    SourceReason::UndecodableText.code(),
+    SourceReason::BrokenJson.code(),
+    ROW_TOO_LARGE,
+];
 
 /// A row in quarantine, read again with the configuration of the day.
 #[derive(Debug, Clone)]
@@ -89,13 +94,12 @@ pub(super) fn settle(
     let mut entries: Vec<Entry> = rows.into_iter().map(|row| Entry { row, stored: None, since: None }).collect();
     super::order(&mut entries);
     let count = entries.len();
-    let mut settling =
-        Settling { context, state, is_same: vec![false; count], taken: vec![false; count], known: Vec::new() };
+    let mut settling = Settling { context, state, replaced: vec![Vec::new(); count], known: Vec::new() };
     let mut open: Vec<Stored> = Vec::new();
     for stored in stored.into_iter().filter(|stored| !stored.has_moved) {
         match settling.find_same(&entries, &stored) {
             Some(index) => {
-                settling.is_same[index] = true;
+                settling.replaced[index].push(stored.record.since);
                 inherit(&mut entries[index], &stored);
             }
             None if is_broken(&stored.record) && entries.iter().any(|entry| is_of_file(&entry.row, &stored.record)) => {
@@ -105,7 +109,7 @@ pub(super) fn settle(
     }
     open.retain(|stored| match settling.find_mended(&entries, stored) {
         Some(index) => {
-            settling.taken[index] = true;
+            settling.replaced[index].push(stored.record.since);
             inherit(&mut entries[index], stored);
             false
         }
@@ -130,10 +134,10 @@ pub(super) fn settle(
 struct Settling<'a> {
     context: &'a Context<'a>,
     state: Option<&'a CaseState>,
-    /// Rows that lie in quarantine just so.
-    is_same: Vec<bool>,
-    /// Rows that mend one in quarantine; one row mends one row.
-    taken: Vec<bool>,
+    /// Since when the rows in quarantine that each row replaces have been there. One row of the file may mend several of
+    /// different readings, for an office mends one cell and damages another. Of one reading it mends one: two rows that
+    /// stood in one file are two facts.
+    replaced: Vec<Vec<Millis>>,
     /// Which published row each one is.
     known: Vec<Option<usize>>,
 }
@@ -146,7 +150,7 @@ impl Settling<'_> {
     fn find_mended(&self, entries: &[Entry], stored: &Stored) -> Option<usize> {
         (0..entries.len()).find(|&index| {
             let row = &entries[index].row;
-            !self.taken[index]
+            self.may_replace(index, stored)
                 && likeness(self.context, row, stored) == Some(Likeness::Mended)
                 && !self.is_another_fact(row, &stored.record)
         })
@@ -167,7 +171,8 @@ impl Settling<'_> {
         let old = &stored.row;
         let index = (0..entries.len()).find(|&index| {
             let row = &entries[index].row;
-            let may = self.is_new(index)
+            let may = self.known[index].is_none()
+                && self.may_replace(index, stored)
                 && !row.case_key.is_empty()
                 && row.source == old.source
                 && row.row_key == old.row_key
@@ -185,12 +190,17 @@ impl Settling<'_> {
                 None => !(0..index).any(|before| self.is_new(before) && differs(&entries[before].row)),
             }
         })?;
-        self.taken[index] = true;
+        self.replaced[index].push(stored.record.since);
         Some(index)
     }
 
+    fn may_replace(&self, index: usize, stored: &Stored) -> bool {
+        !self.replaced[index].contains(&stored.record.since)
+    }
+
+    /// Whether a row is neither published nor in quarantine in any form.
     fn is_new(&self, index: usize) -> bool {
-        self.known[index].is_none() && !self.taken[index] && !self.is_same[index]
+        self.known[index].is_none() && self.replaced[index].is_empty()
     }
 }
 

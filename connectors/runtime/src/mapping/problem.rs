@@ -70,6 +70,24 @@ pub(super) fn unknown_word(
     }
 }
 
+/// Reason code of a row that no record could hold.
+pub(crate) const ROW_TOO_LARGE: &str = "row_too_large";
+
+/// The row is too large; the cell that is the largest is named and not quoted.
+pub(crate) fn row_too_large(column: &str, most_kib: usize) -> Problem {
+    Problem {
+        reason: ROW_TOO_LARGE.to_owned(),
+        column: Some(column.to_owned()),
+        value: None,
+        message_en: format!(
+            "the row is larger than {most_kib} KiB; shorten what stands in `{column}`, or look for a quote that was not closed, and export again"
+        ),
+        message_fa: format!(
+            "ردیف از {most_kib} کیلوبایت بزرگ‌تر است؛ محتوای «{column}» را کوتاه کنید یا گیومه بسته‌نشده را بیابید و دوباره خروجی بگیرید"
+        ),
+    }
+}
+
 /// The state machine does not allow what the row says.
 pub(crate) fn machine_problem(column: &str, value: &str, service: &str, rule: &MachineRule<'_>) -> Problem {
     let (reason, en, fa) = match *rule {

@@ -216,6 +216,24 @@ fn a_row_that_stays_broken_has_been_so_since_the_first_reading() {
     assert_eq!(office.memory.quarantine, before);
 }
 
+#[test]
+fn a_row_that_no_record_could_hold_stops_itself_and_not_the_connector() {
+    let mut office = Office::open();
+    let large = row("1", "بررسی", "1401/02/01").replace("نام نمونه", &"نام ".repeat(500_000));
+    let rows = |second: &str| [row("1", "ثبت", "1401/01/01"), second.to_owned(), row("1", "صدور", "1401/03/01")];
+    let (report, _) = office.read(&rows(&large));
+    assert_eq!((report.published, report.quarantined, report.waiting), (1, 1, 1));
+    let (record, problem) = office.problem();
+    assert_eq!((problem.reason.as_str(), problem.column.as_deref()), ("row_too_large", Some("نام")));
+    assert!(format!("{record:?}").len() < 10_000);
+    // What is kept of it is not the row: it is not published as if it were.
+    office.resume();
+    assert_eq!(office.problem().1.reason, "row_too_large");
+    office.read(&rows(&row("1", "بررسی", "1401/02/01")));
+    assert_eq!(statuses(&office), ["submitted", "under_review", "issued"]);
+    assert!(office.memory.quarantine.is_empty());
+}
+
 /// Somebody writes the file over while it is read.
 struct Meddler<'a> {
     memory: &'a Memory,

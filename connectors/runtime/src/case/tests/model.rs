@@ -132,3 +132,66 @@ proptest! {
         office.assert_nothing_twice();
     }
 }
+
+/// How a cell is damaged on its way.
+#[derive(Debug, Clone, Copy)]
+enum Damage {
+    None,
+    Number,
+    Status,
+    Date,
+    Case,
+}
+
+/// One reading: the name of the file, whether the newest row stands first, and its rows with their damage.
+type Damaged = (usize, bool, Vec<(usize, usize, Damage)>);
+
+fn damaged_readings() -> impl Strategy<Value = Vec<Damaged>> {
+    let damage = prop_oneof![
+        4 => Just(Damage::None),
+        1 => Just(Damage::Number),
+        1 => Just(Damage::Status),
+        1 => Just(Damage::Date),
+        1 => Just(Damage::Case),
+    ];
+    let rows = prop::collection::vec((0_usize..3, 0_usize..WAY.len(), damage), 0..8);
+    prop::collection::vec((0_usize..3, any::<bool>(), rows), 1..5)
+}
+
+/// Of the third case all rows are of one day.
+fn text_of(case: usize, place: usize, damage: Damage) -> String {
+    let date = if case == 2 { "1401/01/07".to_owned() } else { format!("1401/{:02}/{:02}", place + 1, case + 1) };
+    let status = if matches!(damage, Damage::Status) { "؟" } else { WAY[place].0 };
+    let date = if matches!(damage, Damage::Date) { "1401/07/31" } else { &date };
+    let name = if matches!(damage, Damage::Case) { String::new() } else { format!("case/{case}") };
+    let row = row(&name, status, date).replace(";100", &format!(";{}", case * 10 + place + 1));
+    if matches!(damage, Damage::Number) { row.replace(super::ID, "9901001172") } else { row }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Files of any names, shortened, newest first, damaged in any cell; at last a file that is whole. Then every fact is
+    /// published once, none is a correction of another, and nothing is left in quarantine.
+    #[test]
+    fn whatever_was_damaged_is_right_once_a_whole_export_comes(readings in damaged_readings()) {
+        let mut office = Office::open();
+        for (name, newest_first, rows) in &readings {
+            let mut rows = rows.clone();
+            rows.sort_by_key(|(case, place, _)| (*place, *case));
+            rows.dedup_by_key(|(case, place, _)| (*place, *case));
+            if *newest_first {
+                rows.reverse();
+            }
+            let rows: Vec<String> = rows.iter().map(|(case, place, damage)| text_of(*case, *place, *damage)).collect();
+            let text = format!("{}\n{}\n", super::HEADER, rows.join("\n"));
+            office.read_named(&format!("{name}.csv"), &text, None).unwrap();
+        }
+        let all: Vec<(usize, usize)> = (0..3).flat_map(|case| (0..WAY.len()).map(move |place| (case, place))).collect();
+        let rows: Vec<String> = all.iter().map(|(case, place)| text_of(*case, *place, Damage::None)).collect();
+        office.read(&rows);
+        prop_assert!(office.memory.quarantine.is_empty(), "{:?}", office.memory.quarantine);
+        prop_assert_eq!(facts(&office), expected(&[all]));
+        office.assert_nothing_twice();
+    }
+}
