@@ -173,7 +173,9 @@ fn configurations(folders: &Folders) -> Result<(Vec<ConnectorConfig>, Vec<Policy
     for path in &folders.configs {
         let beside = catalogue_beside(path);
         if beside.is_file() {
-            let folder = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
+            // `.` has no name of its own.
+            let folder = fs::canonicalize(path)?;
+            let folder = folder.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
             let file = PolicyFile { path: format!("catalogue/{folder}.toml"), text: read_text(&beside)? };
             files.retain(|known| known.path != file.path && known.text != file.text);
             files.push(file);
