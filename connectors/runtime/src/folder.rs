@@ -5,14 +5,15 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::ConnectorError;
 use crate::mapping::SourceConfig;
+use crate::{ConnectorError, text};
 
 /// What Excel and copying programs leave beside the files that they work on.
 const PASSING_PREFIXES: &[&str] = &[".", "~$"];
 const PASSING_SUFFIXES: &[&str] = &[".tmp", ".part", ".partial", ".crdownload"];
 
-/// The files of a source in the order of their names. None is no error here: the first export may come tomorrow.
+/// The files of a source in the order of their names, in which numbers count as numbers: the tenth export comes after the
+/// ninth. None is no error here: the first export may come tomorrow.
 pub(crate) fn files(source: &SourceConfig) -> Result<Vec<PathBuf>, ConnectorError> {
     let path = &source.path;
     let mut files = if path.is_dir() {
@@ -23,8 +24,30 @@ pub(crate) fn files(source: &SourceConfig) -> Result<Vec<PathBuf>, ConnectorErro
         matching(path)
     };
     files.retain(|file| !is_passing(file));
-    files.sort();
+    files.sort_by_cached_key(|file| (pieces(&file.to_string_lossy()), file.clone()));
     Ok(files)
+}
+
+/// A part of a name: digits, or what stands between them.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Piece {
+    /// Without leading zeros, the length first: so numbers of any length are compared as numbers.
+    Number(usize, String),
+    Other(String),
+}
+
+fn pieces(name: &str) -> Vec<Piece> {
+    let digits: Vec<char> = text::ascii_digits(name).chars().collect();
+    let runs = digits.chunk_by(|one, next| one.is_ascii_digit() == next.is_ascii_digit());
+    runs.map(|run| {
+        let piece: String = run.iter().collect();
+        if !piece.starts_with(|first: char| first.is_ascii_digit()) {
+            return Piece::Other(piece);
+        }
+        let number = piece.trim_start_matches('0');
+        Piece::Number(number.len(), number.to_owned())
+    })
+    .collect()
 }
 
 /// The file's name without its folder.
@@ -54,4 +77,16 @@ fn is_passing(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     PASSING_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
         || PASSING_SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pieces;
+
+    #[test]
+    fn numbers_in_names_are_compared_as_numbers_whatever_their_digits() {
+        let sorted = ["export", "export-2", "export-09", "export-۱۰", "export-10-b", "exports"];
+        assert!(sorted.iter().map(|name| pieces(name)).is_sorted());
+        assert!(pieces("1401-9-30.csv") < pieces("1401-10-1.csv"));
+    }
 }

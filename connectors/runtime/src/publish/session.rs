@@ -121,7 +121,7 @@ impl<'a> Session<'a> {
 
     /// Reads what is new of a source. Whether a file has to be looked at again.
     fn source(&mut self, source: &'a SourceConfig) -> Result<bool, Interruption> {
-        let files = match folder::files(source) {
+        let mut files = match folder::files(source) {
             Ok(files) => files,
             Err(error) if self.connector.settings.once => return Err(error.into()),
             Err(_) => Vec::new(),
@@ -130,6 +130,12 @@ impl<'a> Session<'a> {
             return self.empty(source).map(|()| false);
         }
         self.said_empty.retain(|name| *name != source.name);
+        // After a change of the mapping all files are read again: in the order in which they came, or an older export would
+        // be taken for the correction of a newer one. What is new comes last.
+        files.sort_by_key(|path| {
+            let known = self.writer.position(&source.name, &folder::name(path));
+            known.map_or(i64::MAX, |position| position.read_at.0)
+        });
         let names: Vec<String> = files.iter().map(|path| folder::name(path)).collect();
         let mut open = false;
         for path in &files {

@@ -95,10 +95,14 @@ impl Town {
     }
 
     fn connector(&self, once: bool) -> Connector {
+        self.connector_with(CONNECTOR, once)
+    }
+
+    fn connector_with(&self, connector: &str, once: bool) -> Connector {
         let mut catalogue = Catalogue::shared();
         catalogue.add("catalogue.toml", CATALOGUE).unwrap_or_else(|mistakes| panic!("{mistakes}"));
         let path = self.folder.path().join("connector.toml");
-        let config = load_config(CONNECTOR, &path, &catalogue).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let config = load_config(connector, &path, &catalogue).unwrap_or_else(|mistakes| panic!("{mistakes}"));
         let secret = |name: &str| Secret::from_bytes(format!("{name}, long enough for a key")).unwrap();
         let settings = ConnectorSettings {
             cluster: self.cluster(),
@@ -219,6 +223,32 @@ fn a_damaged_row_lies_in_quarantine_until_it_is_mended() {
     let statuses: Vec<_> = town.events().into_iter().map(|(_, event, _)| event.status_to).collect();
     assert_eq!(statuses.iter().filter(|status| *status == "approved").count(), 1);
     assert_eq!(statuses.len(), 3);
+}
+
+/// The national ids of one case's events.
+fn ids(town: &Town) -> Vec<String> {
+    town.events().into_iter().map(|(_, event, _)| event.number.unwrap().national_id.unwrap()).collect()
+}
+
+#[test]
+fn the_tenth_export_is_read_after_the_ninth() {
+    let town = Town::found();
+    town.export("1401-9.csv", &["1;ثبت;1401/01/01;9901001171"]);
+    town.export("1401-10.csv", &["1;ثبت;1401/01/01;9902002269"]);
+    town.run_once();
+    assert_eq!(ids(&town), ["9901001171", "9902002269"]);
+}
+
+#[test]
+fn a_mended_mapping_reads_the_files_again_in_the_order_in_which_they_came() {
+    let town = Town::found();
+    town.export("b.csv", &["1;ثبت;1401/01/01;9901001171"]);
+    town.run_once();
+    town.export("a.csv", &["1;ثبت;1401/01/01;9902002269"]);
+    town.run_once();
+    let mended = CONNECTOR.replace("\"صدور\" =", "\"ابلاغ\" = \"issued\", \"صدور\" =");
+    town.connector_with(&mended, true).run(&town.stop).unwrap();
+    assert_eq!(ids(&town).last().unwrap(), "9902002269", "the newer export is what holds");
 }
 
 #[test]
