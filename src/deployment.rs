@@ -184,9 +184,13 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
 }
 
 fn secret_text(source: &SecretSource, setting: &str) -> Result<String, Failure> {
+    let file = match source {
+        SecretSource::File(path) => format!("its file `{}`", path.display()),
+        SecretSource::Inline(_) => "its value".to_owned(),
+    };
     let text = source.read_with(|path| fs::read_to_string(path));
     let text =
-        text.map_err(|error| Failure::new(Exit::Mistaken, format!("`{setting}`: its file cannot be read: {error}")))?;
+        text.map_err(|error| Failure::new(Exit::Mistaken, format!("`{setting}`: {file} cannot be read: {error}")))?;
     Ok(text.expose().to_owned())
 }
 

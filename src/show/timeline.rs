@@ -22,7 +22,7 @@ pub(crate) fn print(timeline: &Timeline, catalogue: &Catalogue, rules: Option<&R
     for entry in &timeline.events {
         print_event(entry, catalogue)?;
         for copy in &entry.copies {
-            line(format!("    {} {}", styled(GOOD, "told"), describe_copy(copy)))?;
+            line(format!("    {} {}", styled(GOOD, "told"), describe_copy(&entry.event, copy)))?;
         }
         if let Some(letter) = timeline.dead_letters.iter().find(|letter| letter.origin == origin(entry)) {
             line(format!("    {}: {}", styled(BAD, "nobody was told, dead letter"), why_dead(letter)))?;
@@ -73,9 +73,11 @@ fn print_event(entry: &EventEntry, catalogue: &Catalogue) -> io::Result<()> {
     line(format!("    {service}: {status}"))
 }
 
-fn describe_copy(copy: &CopyEntry) -> String {
+fn describe_copy(event: &CaseEvent, copy: &CopyEntry) -> String {
     let view = &copy.view;
-    let seen = format!("{}.{}", view.service_code, view.status_to);
+    // What stands above already is not said again: lines stay short enough for a narrow terminal.
+    let exact = view.service_code == event.service_code && view.status_to == event.status_to;
+    let seen = if exact { "exact".to_owned() } else { format!("only {}.{}", view.service_code, view.status_to) };
     let groups: Vec<&str> = groups(view).map(Group::field_name).collect();
     let groups = if groups.is_empty() { "envelope".to_owned() } else { format!("envelope + {}", groups.join(", ")) };
     let matched =
