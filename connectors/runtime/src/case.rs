@@ -60,6 +60,8 @@ pub(crate) struct Context<'a> {
     pub(crate) now: Millis,
     /// How many rows of a file are held at once.
     pub(crate) rows_held: usize,
+    /// The SHA-256 of the file if the same bytes have been read before, and only the mapping is new.
+    pub(crate) read_before: Option<[u8; 32]>,
 }
 
 /// What to do about one case.
@@ -270,7 +272,7 @@ impl<'a> Planner<'a> {
         let same = known
             .zip(self.state.as_ref())
             .is_some_and(|(known, state)| state.rows[known].content_hash == row.content_hash);
-        if same {
+        if same || known.is_some_and(|known| self.is_outdated(entry, known)) {
             self.outcome(entry, Outcome::Unchanged, plan);
         } else if self.hold.is_some() {
             self.quarantine(entry, QuarantineState::Waiting, Vec::new(), plan);
@@ -279,6 +281,18 @@ impl<'a> Planner<'a> {
         } else {
             self.publish(entries, index, plan);
         }
+    }
+
+    /// Whether the row is what the published one said before it was corrected, in a file that is read again for a new mapping:
+    /// nobody has set it back since. Two corrections ago is not looked up: it would be published and corrected once more.
+    fn is_outdated(&self, entry: &Entry, known: usize) -> bool {
+        let Some(published) = self.state.as_ref().map(|state| &state.rows[known]) else { return false };
+        let id = |identity: &str, former, hash| event::id(self.context, self.case_key, identity, former, hash);
+        let first = identity::corrected(&published.row_identity, &entry.row);
+        self.context.read_before.is_some()
+            && entry.stored.is_none()
+            && published.event_id
+                == id(&published.row_identity, Some(id(&first, None, entry.row.content_hash)), published.content_hash)
     }
 
     fn correct(&mut self, entries: &[Entry], index: usize, known: usize, plan: &mut CasePlan) {

@@ -47,7 +47,7 @@ impl DryRunLine {
 ///
 /// If a source names no file or its folder cannot be listed.
 pub fn dry_run(config: &ConnectorConfig, keys: &Keys, now: Millis) -> Result<DryRun, ConnectorError> {
-    let context = Context { config, keys, now, rows_held: ROWS_HELD };
+    let context = Context { config, keys, now, rows_held: ROWS_HELD, read_before: None };
     let mut run = DryRun::default();
     let mut memory = Memory::default();
     for source in &config.sources {

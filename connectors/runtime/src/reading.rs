@@ -158,6 +158,9 @@ pub(crate) fn read_file<S: Sink>(
     })?;
     report.unchanged += cases.values().filter(|case| !case.touched).map(|case| case.rows).sum::<u64>();
     // The case that a row has left comes before the one that it went to: killed in between, the row is still new.
+    if context.read_before.is_some_and(|before| before != sha256) {
+        return Err(ReadingError::Changed);
+    }
     for case_key in stored.note_moved(elsewhere.moved()) {
         match cases.get_mut(&case_key) {
             Some(case) => case.first_row = 0,

@@ -138,7 +138,13 @@ impl Office {
     ) -> Result<(FileReport, Vec<CaseEvent>), Vec<SourceFault>> {
         let path: PathBuf = self.folder.path().join(name);
         std::fs::write(&path, text).unwrap();
-        let context = Context { config: &self.config, keys: &self.keys, now: self.now, rows_held: self.rows_held };
+        let context = Context {
+            config: &self.config,
+            keys: &self.keys,
+            now: self.now,
+            rows_held: self.rows_held,
+            read_before: None,
+        };
         let mut writer = Writer { memory: &mut self.memory, events: Vec::new(), left: killed_after };
         let result = read_file(&context, &self.config.sources[0], &path, &mut writer);
         let events = writer.events;
@@ -158,7 +164,13 @@ impl Office {
 
     /// Reads what is in quarantine again, as at the start of the process.
     fn resume(&mut self) -> Vec<CaseEvent> {
-        let context = Context { config: &self.config, keys: &self.keys, now: self.now, rows_held: self.rows_held };
+        let context = Context {
+            config: &self.config,
+            keys: &self.keys,
+            now: self.now,
+            rows_held: self.rows_held,
+            read_before: None,
+        };
         let mut writer = Writer { memory: &mut self.memory, events: Vec::new(), left: None };
         assert!(read_quarantine(&context, &mut writer).is_ok());
         self.published.extend(writer.events.iter().cloned());

@@ -103,6 +103,7 @@ impl<'a> Session<'a> {
             keys: &self.connector.settings.keys,
             now: now(),
             rows_held: ROWS_HELD,
+            read_before: None,
         };
         match read_quarantine(&context, &mut self.writer) {
             Ok(released) => {
@@ -169,7 +170,8 @@ impl<'a> Session<'a> {
         }
         self.growing.remove(path);
         let name = folder::name(path);
-        let sha256 = fingerprint(path).map(|sha256| hex(&sha256)).unwrap_or_default();
+        let fingerprint = fingerprint(path).ok();
+        let sha256 = fingerprint.map(|sha256| hex(&sha256)).unwrap_or_default();
         let config_sha256 = &self.connector.config.sha256;
         let known = self.writer.position(&source.name, &name);
         if let Some(known) = known.filter(|known| known.sha256 == sha256 && known.config_sha256 == *config_sha256) {
@@ -179,12 +181,14 @@ impl<'a> Session<'a> {
             self.done.insert(path.to_owned(), observation);
             return Ok(false);
         }
+        let read_before = fingerprint.filter(|_| known.is_some_and(|known| known.sha256 == sha256));
         self.writer.begin_source(&source.name)?;
         let context = Context {
             config: &self.connector.config,
             keys: &self.connector.settings.keys,
             now: now(),
             rows_held: ROWS_HELD,
+            read_before,
         };
         match read_file(&context, source, path, &mut self.writer) {
             Ok((report, sha256)) => {

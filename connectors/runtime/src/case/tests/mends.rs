@@ -264,7 +264,13 @@ fn nothing_is_taken_from_a_file_that_is_written_over_while_it_is_read() {
     let office = Office::open();
     let path = office.folder.path().join("export.csv");
     std::fs::write(&path, file(&[row("1", "ثبت", "1401/01/01"), row("2", "ثبت", "1401/01/01")])).unwrap();
-    let context = Context { config: &office.config, keys: &office.keys, now: office.now, rows_held: office.rows_held };
+    let context = Context {
+        config: &office.config,
+        keys: &office.keys,
+        now: office.now,
+        rows_held: office.rows_held,
+        read_before: None,
+    };
     let mut meddler = Meddler { memory: &office.memory, path: &path, plans: 0 };
     let result = read_file(&context, &office.config.sources[0], &path, &mut meddler);
     assert!(matches!(result, Err(ReadingError::Changed)));
