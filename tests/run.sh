@@ -17,7 +17,7 @@ cache=$(cd "$cache" && pwd)
 export BARID_TEST_CACHE=$cache
 
 # Errors name what they were about; a backtrace of an error that a test expects only hides the output.
-export RUST_BACKTRACE=${RUST_BACKTRACE:-0}
+export RUST_BACKTRACE=0
 
 # Longer than all tests need; the whole run, build included, is meant to stay below 25 minutes on two cores.
 tests_end_within=15m

@@ -7,6 +7,7 @@ units of their Avro logical types, so that they can be compared with what anothe
 """
 
 import datetime
+import faulthandler
 import json
 import sys
 import uuid
@@ -18,6 +19,8 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 ANSWER_WITHIN_SECONDS = 20
+# Then it says where it hangs, and ends.
+ENDS_WITHIN_SECONDS = 50
 
 
 def plain(value):
@@ -38,6 +41,7 @@ def plain(value):
 
 
 def main():
+    faulthandler.dump_traceback_later(ENDS_WITHIN_SECONDS, exit=True)
     bootstrap_servers, registry_url, *topics = sys.argv[1:]
     consumer = Consumer(
         {

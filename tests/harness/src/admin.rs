@@ -11,10 +11,14 @@ use rdkafka::admin::{
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 
+use crate::records;
+use crate::wait::wait_until;
+
 /// For one request to a broker that is there.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
-/// Creates a topic with settings of its own.
+/// Creates a topic with settings of its own, and waits until the broker knows it: the controller says that it is created
+/// before the broker tells it to those who ask.
 pub fn create_topic(bootstrap_servers: &str, name: &str, partitions: i32, config: &[(&str, &str)]) -> Result<()> {
     let admin = client(bootstrap_servers)?;
     let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
@@ -24,7 +28,9 @@ pub fn create_topic(bootstrap_servers: &str, name: &str, partitions: i32, config
     for result in block_on(admin.create_topics([&topic], &options()))?? {
         result.map_err(|(name, error)| anyhow!("cannot create `{name}`: {error}"))?;
     }
-    Ok(())
+    wait_until(&format!("`{name}` to be known"), ANSWER_WITHIN, || {
+        Ok(records::topics(bootstrap_servers, name)?.get(name) == Some(&partitions))
+    })
 }
 
 /// Deletes topics.
