@@ -5,12 +5,13 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::Result;
+use barid_harness::records::written;
 use barid_harness::{Running, wait_until};
 
 use crate::many_rows::{self, AGENCY, expect_each_row_once, write_export};
 use crate::stage::{Stage, end};
 
-const CASES: usize = 500;
+const CASES: usize = 1_000;
 
 /// How often each is killed.
 const KILLS: usize = 3;
@@ -27,9 +28,11 @@ fn with_small_transactions(name: &str) -> Result<Stage> {
     Ok(stage)
 }
 
-/// Waits until the topic has grown by a share of what it will hold, then kills the role in the middle of its work.
+/// Waits until the topic holds so much, then kills the role in the middle of its work; how many records are there.
 fn kill_after(stage: &Stage, role: Running, topic: &str, records: usize) -> Result<usize> {
-    wait_until(&format!("{records} records in {topic}"), GOES_ON_WITHIN, || Ok(stage.read(topic)?.len() >= records))?;
+    let (broker, name) = (stage.bootstrap_servers(), stage.topic(topic));
+    let enough = i64::try_from(records)?;
+    wait_until(&format!("{records} records in {topic}"), GOES_ON_WITHIN, || Ok(written(broker, &name)? >= enough))?;
     role.kill()?;
     Ok(stage.read(topic)?.len())
 }

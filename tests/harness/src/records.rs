@@ -121,6 +121,14 @@ pub fn topics(bootstrap_servers: &str, prefix: &str) -> Result<BTreeMap<String, 
     topics.map(|topic| Ok((topic.name().to_owned(), i32::try_from(topic.partitions().len())?))).collect()
 }
 
+/// How far the partitions of a topic have been written, added up: records and markers of transactions, committed or not. One
+/// question for each partition, so it is quick enough to look at a topic that grows.
+pub fn written(bootstrap_servers: &str, topic: &str) -> Result<i64> {
+    let consumer = consumer(bootstrap_servers)?;
+    let partitions = topics(bootstrap_servers, topic)?.get(topic).copied().unwrap_or(0);
+    (0..partitions).map(|partition| Ok(consumer.fetch_watermarks(topic, partition, ANSWER_WITHIN)?.1)).sum()
+}
+
 /// Whether a broker answers at once.
 #[must_use]
 pub fn answers(bootstrap_servers: &str) -> bool {
