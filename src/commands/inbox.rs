@@ -53,8 +53,9 @@ fn print(reader: &RecordReader<CaseEvent>, record: &Record, as_json: bool) -> Re
     let matched: Vec<&str> =
         headers.iter().filter(|(name, _)| *name == header::MATCH).map(|(_, value)| value.as_str()).collect();
     let matched = if matched.is_empty() { String::new() } else { format!("  match {}", matched.join(", ")) };
+    let correction = if view.correction_of.is_some() { "  correction" } else { "" };
     show::line(format!(
-        "{}  {}  {}.{}  case {}  corr {}  permit {permit}{matched}",
+        "{}  {}  {}.{}{correction}  case {}  corr {}  permit {permit}{matched}",
         show::instant(view.occurred_at, view.utc_offset_minutes),
         view.publisher,
         view.service_code,

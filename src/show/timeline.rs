@@ -60,8 +60,9 @@ fn print_event(entry: &EventEntry, catalogue: &Catalogue) -> io::Result<()> {
     let service = catalogue.services.get(&event.service_code);
     let status = catalogue.statuses.get(&event.status_to);
     let when = instant(event.occurred_at, event.utc_offset_minutes);
+    let correction = if event.correction_of.is_some() { "  correction" } else { "" };
     line(format!(
-        "{}  {}  {} → {}  {}",
+        "{}  {}  {} → {}{correction}  {}",
         styled(HEADING, &when),
         styled(ACCENT, &event.publisher),
         event.service_code,
