@@ -93,7 +93,8 @@ fn the_schemas_are_as_released() {
 
 #[test]
 fn settings_are_shown_with_their_origin_and_without_secrets() {
-    let settings = "version = 1\n\n[kafka]\nbootstrap_servers = \"kafka:9092\"\n\n[secrets]\nwatch_key_file = \"watch\"\n";
+    let settings =
+        "version = 1\n\n[kafka]\nbootstrap_servers = \"kafka:9092\"\n\n[secrets]\nwatch_key_file = \"watch\"\n";
     let folder = folder_with(&[("barid.toml", settings)]);
     insta::assert_snapshot!(run(folder.path(), &["config", "show", "--registry-url", "http://registry:8081"]));
 }
