@@ -33,6 +33,7 @@ step() { # step WORDS COMMAND...: says what it does and how long it took
   [ "$(type -t "$1")" = function ] || echo "+ $*"
   "$@"
   summary+=("$(printf '%5d s  %s' $((SECONDS - start)) "$words")")
+  printf '   %d s, %d s in all\n' $((SECONDS - start)) $SECONDS
 }
 
 as_root() {
