@@ -11,7 +11,7 @@
 //! only narrow what a permit gives. Therefore everything that is uncertain about a subscription may be decided in favour
 //! of the subscriber, and everything that is uncertain about a permit is decided against it.
 //!
-//! [`load`] reads a whole policy or refuses it with every mistake in it. What it lets through is consistent: agencies,
+//! [`load()`] reads a whole policy or refuses it with every mistake in it. What it lets through is consistent: agencies,
 //! services and statuses exist, no permit gives a group outside of the whitelist or the exact view of a sensitive service,
 //! and a publisher, service, status and subscriber have at most one permit between them.
 //!

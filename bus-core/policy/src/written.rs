@@ -1,4 +1,4 @@
-//! The files of a policy as they are written. What the words mean is [`crate::load`]'s business: here they are text with a
+//! The files of a policy as they are written. What the words mean is [`crate::load()`]'s business: here they are text with a
 //! place, so that one reading can find fault with all of them.
 
 use std::collections::BTreeMap;

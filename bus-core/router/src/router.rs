@@ -103,7 +103,7 @@ impl Router {
     pub fn run(&self, stop: &StopSignal) -> Result<(), RouterError> {
         let settings = &self.settings;
         for condition in ["broker", "registry"] {
-            settings.readiness.not_ready(condition, "not checked yet");
+            settings.readiness.expect(condition);
         }
         let Some(codecs) = Codecs::register(&settings.registry, &settings.readiness, stop)? else { return Ok(()) };
         let codecs = Arc::new(codecs);

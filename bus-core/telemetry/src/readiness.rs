@@ -9,8 +9,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// A shared set of named conditions. Clones see the same conditions.
 #[derive(Clone, Debug, Default)]
 pub struct Readiness {
-    /// Name of the condition to the reason why it fails, or none when it is met.
-    conditions: Arc<Mutex<BTreeMap<String, Option<String>>>>,
+    conditions: Arc<Mutex<BTreeMap<String, State>>>,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    /// Nobody has looked yet. It counts as failing, and whatever is found first is news.
+    Unknown,
+    Failing(String),
+    Met,
 }
 
 impl Readiness {
@@ -18,20 +25,26 @@ impl Readiness {
     pub fn with_conditions<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let readiness = Self::default();
         for name in names {
-            readiness.not_ready(name, "not checked yet");
+            readiness.expect(name);
         }
         readiness
     }
 
+    /// Names a condition that nobody has looked at yet; it is not met until somebody says so.
+    pub fn expect(&self, name: &str) {
+        let mut conditions = self.conditions.lock().unwrap_or_else(PoisonError::into_inner);
+        conditions.insert(name.to_owned(), State::Unknown);
+    }
+
     /// The condition is met. Returns whether that is news, so that the caller can log a change once.
     pub fn ready(&self, name: &str) -> bool {
-        self.set(name, None)
+        self.set(name, State::Met)
     }
 
     /// The condition fails, for a reason without values of rows. Returns whether that is news: the condition was met or unknown before (another
     /// reason alone is not news).
     pub fn not_ready(&self, name: &str, reason: impl Into<String>) -> bool {
-        self.set(name, Some(reason.into()))
+        self.set(name, State::Failing(reason.into()))
     }
 
     pub fn is_ready(&self) -> bool {
@@ -41,16 +54,21 @@ impl Readiness {
     /// Names and reasons of the conditions that fail, by name.
     pub fn failing(&self) -> Vec<(String, String)> {
         let conditions = self.conditions.lock().unwrap_or_else(PoisonError::into_inner);
-        conditions
-            .iter()
-            .filter_map(|(name, failure)| failure.as_ref().map(|reason| (name.clone(), reason.clone())))
-            .collect()
+        let reason = |state: &State| match state {
+            State::Unknown => Some("not checked yet".to_owned()),
+            State::Failing(reason) => Some(reason.clone()),
+            State::Met => None,
+        };
+        conditions.iter().filter_map(|(name, state)| Some((name.clone(), reason(state)?))).collect()
     }
 
-    fn set(&self, name: &str, failure: Option<String>) -> bool {
+    fn set(&self, name: &str, state: State) -> bool {
         let mut conditions = self.conditions.lock().unwrap_or_else(PoisonError::into_inner);
-        let fails = failure.is_some();
-        let before = conditions.insert(name.to_owned(), failure);
-        before.is_none_or(|before| before.is_some() != fails)
+        let fails = matches!(state, State::Failing(_));
+        match conditions.insert(name.to_owned(), state) {
+            None | Some(State::Unknown) => true,
+            Some(State::Failing(_)) => !fails,
+            Some(State::Met) => fails,
+        }
     }
 }

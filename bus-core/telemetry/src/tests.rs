@@ -145,7 +145,8 @@ fn readyz_names_the_conditions_that_fail_and_healthz_does_not_care() {
 fn a_condition_tells_whether_its_change_is_news() {
     let readiness = Readiness::with_conditions(["broker"]);
     assert!(!readiness.is_ready());
-    assert!(!readiness.not_ready("broker", "connection refused"), "it failed before");
+    assert!(readiness.not_ready("broker", "connection refused"), "nobody had looked before");
+    assert!(!readiness.not_ready("broker", "no route to host"), "it failed before, another reason is no news");
     assert!(readiness.ready("broker"));
     assert!(!readiness.ready("broker"));
     assert!(readiness.is_ready());

@@ -154,7 +154,7 @@ impl Connector {
         let mut wait = FIRST_WAIT;
         let mut fenced: Option<Instant> = None;
         for condition in ["kafka", "registry"] {
-            self.readiness.not_ready(condition, "not reached yet");
+            self.readiness.expect(condition);
         }
         while !stop.is_stopped() {
             let began = Instant::now();

@@ -10,7 +10,7 @@
 //! that does not fit is a fault that names the file, the place and the cure.
 //!
 //! Cells come as they were written; repairing text is [`crate::text`], reading values is [`crate::cast`]. Nothing here
-//! watches a folder or a clock: whether a file is still growing is decided by [`settled`] from what the caller saw.
+//! watches a folder or a clock: whether a file is still growing is decided by [`settled()`] from what the caller saw.
 
 mod delimited;
 mod encoding;

@@ -350,8 +350,11 @@ impl<'w, P: Processor> Slot<'w, P> {
             let settled =
                 if ended.is_ok() { self.commit(&consumer) } else { Err(Trouble::Abort("the worker ends".to_owned())) };
             if let Err(trouble) = settled {
-                // No waiting and no new producers any more: an abort is tried, else the next start of the same name decides.
-                let aborted = self.producers[self.turn].abort();
+                // No waiting and no new producers any more: an abort is tried, else the next start of the same name decides. A producer that was fenced, or
+                // one that an abort would make anew, is left alone: made anew it would take the name back from whoever has it now.
+                let fenced = matches!(ended, Err(WorkerError::Fenced { .. })) || matches!(trouble, Trouble::Fenced);
+                let producer = &mut self.producers[self.turn];
+                let aborted = !fenced && !producer.has_failed_deliveries() && producer.abort().is_ok();
                 self.open = None;
                 self.lanes.roll_back();
                 let reason = match trouble {
@@ -359,7 +362,7 @@ impl<'w, P: Processor> Slot<'w, P> {
                     Trouble::Fenced => "fenced".to_owned(),
                     Trouble::End(error) => error.to_string(),
                 };
-                tracing::warn!(reason, aborted = aborted.is_ok(), "the last transaction was not committed");
+                tracing::warn!(reason, aborted, "the last transaction was not committed");
                 self.tell(WorkerEvent::Aborted { reason });
             }
         }
