@@ -61,7 +61,7 @@ fn a_topic_with_another_number_of_partitions_is_named_and_never_changed() -> Res
     let topic = stage.topic("inbox.tourism_heritage");
     admin::create_topic(stage.bootstrap_servers(), &topic, 1, &[])?;
     let said = stage.barid.try_run(&["topics", "apply", "--yes"])?.failed()?.saying(&[&topic, "1 partition"])?;
-    assert_eq!(said.code, 5);
+    assert_eq!(said.code, 5, "{}", said.words);
     assert_eq!(stage.topics()?[&topic], 1);
     Ok(())
 }
