@@ -184,7 +184,9 @@ fn apply(deployment: &Deployment, arguments: &PolicyFilesArguments, by: &str, dr
 
 /// Writes a version, all in one transaction, so that nobody reads half of it.
 pub(crate) fn write_version(deployment: &Deployment, version: &PolicyVersion) -> Result<(), Failure> {
-    let id = deployment.registry()?.register(PolicyRecord::FULL_NAME, PolicyRecord::AVSC)?;
+    let registry = deployment.registry()?;
+    registry.register_records()?;
+    let id = registry.register(PolicyRecord::FULL_NAME, PolicyRecord::AVSC)?;
     let codec = RecordCodec::<PolicyRecord>::new(id)?;
     let transactional_id = format!("{}/operator/policy", deployment.name()?);
     let cluster = deployment.cluster("barid-policy")?;

@@ -173,7 +173,9 @@ fn write(deployment: &Deployment, records: &[(String, Option<&WatchEntry>)]) -> 
         return Ok(());
     }
     let cluster = deployment.reachable_cluster()?;
-    let id = deployment.registry()?.register(WatchEntry::FULL_NAME, WatchEntry::AVSC)?;
+    let registry = deployment.registry()?;
+    registry.register_records()?;
+    let id = registry.register(WatchEntry::FULL_NAME, WatchEntry::AVSC)?;
     write_records(&cluster, &deployment.name()?, &deployment.topics()?.watch(), id, records)
 }
 

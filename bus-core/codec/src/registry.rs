@@ -161,6 +161,17 @@ impl Registry {
         answer.map_err(|answer| answer.into_error(&self.url, Asked::Schema(subject)))
     }
 
+    /// Registers the schemas of all records of the bus, always in the same order. Whoever registers any of them calls this
+    /// first: a registry that lost its memory counts its ids anew, and so each schema gets the id that it had.
+    ///
+    /// # Errors
+    /// As [`Registry::register`].
+    pub fn register_records(&self) -> Result<(), RegistryError> {
+        barid_schemas::records::all()
+            .into_iter()
+            .try_for_each(|(subject, avsc)| self.register(subject, avsc).map(|_| ()))
+    }
+
     /// The id of this very schema under `subject`, if it is registered. Changes nothing.
     ///
     /// # Errors

@@ -196,7 +196,7 @@ impl Admin {
                 now.iter().any(|entry| entry.name == *name && entry.value.as_ref() == Some(value))
             };
             let Some(refused) = config.iter().find(|(name, value)| !is_set(name, value)) else { return Ok(()) };
-            if started.elapsed() > limits::METADATA {
+            if started.elapsed() > limits::CONFIG_KNOWN {
                 let reason = format!("the broker did not take `{}` for `{}`", refused.1, refused.0);
                 return Err(KafkaError::Refused { what, reason });
             }

@@ -36,6 +36,9 @@ pub(crate) const COMMITTED: Duration = Duration::from_secs(2);
 /// Between two looks at offsets that another's unfinished transaction makes unstable.
 pub(crate) const UNSTABLE_RETRY: Duration = Duration::from_millis(100);
 
+/// Until what the controller has taken is known to the broker that is asked: well below a second on an idle cluster, several on a busy one.
+pub(crate) const CONFIG_KNOWN: Duration = Duration::from_secs(30);
+
 /// Metadata and watermarks: one or two round trips.
 pub(crate) const METADATA: Duration = Duration::from_secs(3);
 

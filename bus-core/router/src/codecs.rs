@@ -27,6 +27,9 @@ impl Codecs {
         readiness: &Readiness,
         stop: &StopSignal,
     ) -> Result<Option<Self>, RecordError> {
+        // All of them in the common order: into a registry that lost its memory they go under the ids that they had.
+        let all = || registry.register_records();
+        let Some(()) = waiting_for(registry, readiness, stop, all)? else { return Ok(None) };
         let Some(dead_letter) = codec(registry, readiness, stop)? else { return Ok(None) };
         let Some(policy_applied) = codec(registry, readiness, stop)? else { return Ok(None) };
         let Some(notice) = codec(registry, readiness, stop)? else { return Ok(None) };
@@ -43,10 +46,21 @@ fn codec<T: Schema + Serialize>(
     readiness: &Readiness,
     stop: &StopSignal,
 ) -> Result<Option<RecordCodec<T>>, RecordError> {
+    let id = waiting_for(registry, readiness, stop, || registry.register(T::FULL_NAME, T::AVSC))?;
+    id.map(RecordCodec::new).transpose()
+}
+
+/// Asks until the registry answers; `None` if stopped meanwhile.
+fn waiting_for<A>(
+    registry: &Registry,
+    readiness: &Readiness,
+    stop: &StopSignal,
+    ask: impl Fn() -> Result<A, RegistryError>,
+) -> Result<Option<A>, RecordError> {
     let mut wait = RETRY_FIRST;
     loop {
-        match registry.register(T::FULL_NAME, T::AVSC) {
-            Ok(id) => return RecordCodec::new(id).map(Some),
+        match ask() {
+            Ok(answer) => return Ok(Some(answer)),
             Err(RegistryError::Unavailable { reason, .. }) => {
                 if readiness.not_ready("registry", "does not answer") {
                     tracing::warn!(

@@ -201,7 +201,8 @@ fn decode<T: barid_schemas::records::Schema + DeserializeOwned>(
     let mut told = false;
     loop {
         match reader.decode(value) {
-            Err(RecordError::Registry(_)) => {
+            // A registry that lost its memory may have given the id to another record; the old ids come back with the schemas.
+            Err(RecordError::Registry(_) | RecordError::OtherRecord { .. }) => {
                 if !told {
                     waits();
                     told = true;

@@ -30,7 +30,8 @@ impl<P: Processor> Slot<'_, P> {
         let here = list([(topic, partition, offset)].into_iter());
         consumer.pause(&here).map_err(|error| Trouble::Rebuild(error.to_string()))?;
         self.seek(consumer, here)?;
-        tracing::warn!(
+        // Said at each try; the processor says once, to people, what it waits for.
+        tracing::debug!(
             topic,
             partition,
             offset,
