@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use barid_codec::RecordCodec;
 use barid_event::watch;
-use barid_kafka::{Outgoing, StopSignal, TransactionalProducer};
+use barid_kafka::{Cluster, Outgoing, StopSignal, TransactionalProducer};
 use barid_ledger::{Facts, RulesRead, read_rules};
 use barid_policy::versions::{PolicyVersion, version_records};
 use barid_policy::{Difference, Index, Policy, PolicyFile, check, compare, difference, load};
@@ -182,26 +182,31 @@ fn apply(deployment: &Deployment, arguments: &PolicyFilesArguments, by: &str, dr
     Ok(Exit::Done)
 }
 
-/// Writes a version, all in one transaction, so that nobody reads half of it.
-pub(crate) fn write_version(deployment: &Deployment, version: &PolicyVersion) -> Result<(), Failure> {
+/// Writes a version to the deployment's bus.
+fn write_version(deployment: &Deployment, version: &PolicyVersion) -> Result<(), Failure> {
     let registry = deployment.registry()?;
     registry.register_records()?;
-    let id = registry.register(PolicyRecord::FULL_NAME, PolicyRecord::AVSC)?;
-    let codec = RecordCodec::<PolicyRecord>::new(id)?;
-    let transactional_id = format!("{}/operator/policy", deployment.name()?);
+    let schema_id = registry.register(PolicyRecord::FULL_NAME, PolicyRecord::AVSC)?;
     let cluster = deployment.cluster("barid-policy")?;
-    let mut producer = TransactionalProducer::connect(&cluster, &transactional_id, &StopSignal::new())?;
-    let topic = deployment.topics()?.policy();
+    write_records(&cluster, &deployment.name()?, &deployment.topics()?.policy(), schema_id, version)
+}
+
+/// Writes the records of a version, all in one transaction, so that nobody reads half of it.
+pub(crate) fn write_records(
+    cluster: &Cluster,
+    deployment: &str,
+    topic: &str,
+    schema_id: u32,
+    version: &PolicyVersion,
+) -> Result<(), Failure> {
+    let codec = RecordCodec::<PolicyRecord>::new(schema_id)?;
+    let transactional_id = format!("{deployment}/operator/policy");
+    let mut producer = TransactionalProducer::connect(cluster, &transactional_id, &StopSignal::new())?;
     producer.begin()?;
     let key = version.version.to_string();
     for record in version_records(version) {
         let value = codec.to_vec(&record)?;
-        producer.send(&Outgoing {
-            topic: &topic,
-            key: Some(key.as_bytes()),
-            value: Some(&value),
-            ..Outgoing::default()
-        })?;
+        producer.send(&Outgoing { topic, key: Some(key.as_bytes()), value: Some(&value), ..Outgoing::default() })?;
     }
     Ok(producer.commit()?)
 }

@@ -7,24 +7,24 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use barid_codec::{RecordCodec, Registry, RegistrySettings};
+use barid_codec::{Registry, RegistrySettings};
 use barid_connector::{
     Connector, ConnectorConfig, ConnectorSettings, FileReport, Keys, Report, catalogue_beside, load_config,
 };
 use barid_event::Secret;
 use barid_event::topics::Topics;
-use barid_kafka::{Cluster, InProcessBroker, Outgoing, StopSignal, TransactionalProducer};
+use barid_kafka::{Cluster, InProcessBroker, StopSignal};
 use barid_ledger::{Reader, RulesRead, Timeline, read_rules};
-use barid_policy::versions::{PolicyVersion, version_records};
+use barid_policy::versions::PolicyVersion;
 use barid_policy::{Policy, PolicyFile, load};
 use barid_registry::{EmbeddedRegistry, Running};
 use barid_router::{MAX_RECORD_BYTES, Progress, Router, RouterSettings};
 use barid_schemas::Catalogue;
-use barid_schemas::records::{self, PolicyRecord, Schema, WatchEntry};
+use barid_schemas::records::{PolicyRecord, Schema, WatchEntry};
 use barid_telemetry::{LogSettings, Metrics, Readiness};
 
 use crate::arguments::DemoArguments;
-use crate::commands::watch;
+use crate::commands::{policy, watch};
 use crate::deployment::read_text;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -219,26 +219,15 @@ fn start_bus(catalogue: &Catalogue) -> Result<Bus, Failure> {
     }
     let running = EmbeddedRegistry::start("127.0.0.1:0").map_err(|error| Failure::failed(error.to_string()))?;
     let registry = Arc::new(Registry::new(RegistrySettings { url: running.url(), basic_auth: None })?);
-    for (subject, avsc) in records::all() {
-        registry.register(subject, avsc)?;
-    }
+    registry.register_records()?;
     let cluster = Cluster::at(&broker.bootstrap_servers(), "barid-demo")?;
     Ok(Bus { _broker: broker, _registry: running, cluster, registry, topics, stop: StopSignal::new() })
 }
 
 fn write_policy(bus: &Bus, files: Vec<PolicyFile>) -> Result<(), Failure> {
     let id = bus.registry.register(PolicyRecord::FULL_NAME, PolicyRecord::AVSC)?;
-    let codec = RecordCodec::<PolicyRecord>::new(id)?;
     let version = PolicyVersion { version: 1, files, applied_by: DEPLOYMENT.to_owned(), applied_at: show::now() };
-    let topic = bus.topics.policy();
-    let mut producer =
-        TransactionalProducer::connect(&bus.cluster, &format!("{DEPLOYMENT}/operator/policy"), &bus.stop)?;
-    producer.begin()?;
-    for record in version_records(&version) {
-        let value = codec.to_vec(&record)?;
-        producer.send(&Outgoing { topic: &topic, key: Some(b"1"), value: Some(&value), ..Outgoing::default() })?;
-    }
-    Ok(producer.commit()?)
+    policy::write_records(&bus.cluster, DEPLOYMENT, &bus.topics.policy(), id, &version)
 }
 
 fn write_watch_keys(bus: &Bus, catalogue: &Catalogue, keys: &Keys) -> Result<(), Failure> {

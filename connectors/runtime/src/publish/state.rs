@@ -28,9 +28,7 @@ impl Codecs {
     /// gives the ids again that stand before the records of the topics.
     pub(super) fn register(registry: &Registry) -> Result<Self, Interruption> {
         if registry.registered(CaseEvent::FULL_NAME, CaseEvent::AVSC)?.is_none() {
-            for (subject, avsc) in barid_schemas::records::all() {
-                registry.register(subject, avsc)?;
-            }
+            registry.register_records()?;
         }
         Ok(Self {
             event: codec(registry)?,
