@@ -20,8 +20,17 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 /// Creates a topic with settings of its own, and waits until the broker knows it: the controller says that it is created
 /// before the broker tells it to those who ask.
 pub fn create_topic(bootstrap_servers: &str, name: &str, partitions: i32, config: &[(&str, &str)]) -> Result<()> {
+    create(bootstrap_servers, name, partitions, 1, config)
+}
+
+/// Creates a topic on a cluster, each partition of it several times.
+pub fn create_replicated_topic(bootstrap_servers: &str, name: &str, partitions: i32, replicas: i32) -> Result<()> {
+    create(bootstrap_servers, name, partitions, replicas, &[])
+}
+
+fn create(bootstrap_servers: &str, name: &str, partitions: i32, replicas: i32, config: &[(&str, &str)]) -> Result<()> {
     let admin = client(bootstrap_servers)?;
-    let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+    let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(replicas));
     for (setting, value) in config {
         topic = topic.set(setting, value);
     }

@@ -162,6 +162,16 @@ impl Running {
         self.process.is_running()
     }
 
+    /// Stops it in the middle of what it does (SIGSTOP).
+    pub fn freeze(&mut self) -> Result<()> {
+        self.process.signal(Signal::STOP)
+    }
+
+    /// Lets it go on after [`Running::freeze`] (SIGCONT).
+    pub fn thaw(&mut self) -> Result<()> {
+        self.process.signal(Signal::CONT)
+    }
+
     /// Ends it without a word (SIGKILL).
     pub fn kill(mut self) -> Result<Finished> {
         self.process.signal(Signal::KILL)?;

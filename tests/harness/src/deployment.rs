@@ -70,6 +70,11 @@ impl Deployment {
         self.folder.path()
     }
 
+    /// Leaves the folder where it is when this value goes, to look at what each process has said (`captured/`).
+    pub fn keep_folder(&mut self) {
+        self.folder.disable_cleanup(true);
+    }
+
     /// The address of its broker.
     #[must_use]
     pub fn bootstrap_servers(&self) -> &str {

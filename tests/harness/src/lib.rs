@@ -3,6 +3,8 @@
 //!
 //! * [`Kafka`] and [`Apicurio`] start from what `tests/run.sh` fetched into the cache ([`cache`]). Each runs under a
 //!   supervisor ([`supervised`]) that ends it when the test process ends, however that ends.
+//! * [`Cluster`] is three nodes with a network of its own for each client process, made of [`proxy`]s that cut, hold up or
+//!   slow down what goes through them.
 //! * [`shared_kafka`] is the one broker of a test run: the one that `BARID_TEST_BOOTSTRAP` names, else one that this test
 //!   process starts for itself. Tests on it keep apart by the prefix of their topics ([`unique_prefix`]).
 //! * [`Barid`] runs the command line; [`Deployment`] lays down the folder it works on.
@@ -18,13 +20,16 @@ pub mod admin;
 pub mod apicurio;
 pub mod barid;
 pub mod cache;
+pub mod cluster;
 pub mod deployment;
 #[cfg(test)]
 mod fixture;
 pub mod kafka;
 pub mod leak;
+mod node;
 pub mod oracle;
 pub mod ports;
+pub mod proxy;
 pub mod records;
 pub mod schema_registry;
 pub mod supervised;
@@ -32,6 +37,7 @@ pub mod wait;
 
 pub use apicurio::Apicurio;
 pub use barid::{Barid, Finished, Running};
+pub use cluster::Cluster;
 pub use deployment::Deployment;
 pub use kafka::{Kafka, shared_kafka, unique_prefix};
 pub use leak::leaks;

@@ -10,7 +10,7 @@ use std::fs;
 use std::hash::{BuildHasher, Hasher};
 use std::net::TcpListener;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 const LOWEST: u16 = 15_000;
 
@@ -19,13 +19,18 @@ const USUAL_EPHEMERAL_START: u16 = 32_768;
 
 /// `N` free ports, all different.
 pub fn free<const N: usize>() -> Result<[u16; N]> {
+    several(N)?.try_into().ok().context("another number of ports")
+}
+
+/// `count` free ports, all different.
+pub fn several(count: usize) -> Result<Vec<u16>> {
     let end = ephemeral_start();
     let span = usize::from(end - LOWEST);
     let start = usize::try_from(RandomState::new().build_hasher().finish() % 1_000_000)? % span;
     // The listeners are held until all ports are found, so that no port is found twice.
-    let mut held = Vec::with_capacity(N);
+    let mut held = Vec::with_capacity(count);
     for step in 0..span {
-        if held.len() == N {
+        if held.len() == count {
             break;
         }
         let port = LOWEST + u16::try_from((start + step) % span)?;
@@ -33,8 +38,8 @@ pub fn free<const N: usize>() -> Result<[u16; N]> {
             held.push((listener, port));
         }
     }
-    let ports: Vec<u16> = held.iter().map(|(_, port)| *port).collect();
-    ports.try_into().ok().with_context(|| format!("no {N} free ports between {LOWEST} and {end}"))
+    ensure!(held.len() == count, "no {count} free ports between {LOWEST} and {end}");
+    Ok(held.iter().map(|(_, port)| *port).collect())
 }
 
 fn ephemeral_start() -> u16 {

@@ -71,16 +71,35 @@ pub fn read_topics(bootstrap_servers: &str, prefix: &str) -> Result<BTreeMap<Str
 }
 
 fn read(consumer: &BaseConsumer, topics: &BTreeMap<String, i32>) -> Result<BTreeMap<String, Vec<RawRecord>>> {
-    let mut list = TopicPartitionList::new();
-    for (topic, partitions) in topics {
-        for partition in 0..*partitions {
-            list.add_partition_offset(topic, partition, Offset::Beginning)?;
-        }
-    }
     let mut records: BTreeMap<String, Vec<RawRecord>> =
         topics.keys().map(|topic| (topic.clone(), Vec::new())).collect();
+    scan_with(consumer, topics, |record| {
+        records.entry(record.topic.clone()).or_default().push(record);
+        Ok(())
+    })?;
+    for list in records.values_mut() {
+        list.sort_by_key(|record| (record.partition, record.offset));
+    }
+    Ok(records)
+}
+
+/// Gives every committed record of these topics to `take`, each partition in its order; nothing is kept.
+pub fn scan(
+    bootstrap_servers: &str,
+    topics: &BTreeMap<String, i32>,
+    take: impl FnMut(RawRecord) -> Result<()>,
+) -> Result<()> {
+    scan_with(&consumer(bootstrap_servers)?, topics, take)
+}
+
+fn scan_with(
+    consumer: &BaseConsumer,
+    topics: &BTreeMap<String, i32>,
+    mut take: impl FnMut(RawRecord) -> Result<()>,
+) -> Result<()> {
+    let list = beginnings(topics)?;
     if list.count() == 0 {
-        return Ok(records);
+        return Ok(());
     }
     consumer.assign(&list)?;
     let mut at_end = 0;
@@ -89,16 +108,41 @@ fn read(consumer: &BaseConsumer, topics: &BTreeMap<String, i32>) -> Result<BTree
             None => bail!("no answer within {} s", ANSWER_WITHIN.as_secs()),
             Some(Err(KafkaError::PartitionEOF(_))) => at_end += 1,
             Some(Err(error)) => return Err(error).context("cannot read"),
-            Some(Ok(message)) => {
-                let record = raw(&message);
-                records.entry(record.topic.clone()).or_default().push(record);
-            }
+            Some(Ok(message)) => take(raw(&message))?,
         }
     }
-    for list in records.values_mut() {
-        list.sort_by_key(|record| (record.partition, record.offset));
+    Ok(())
+}
+
+fn beginnings(topics: &BTreeMap<String, i32>) -> Result<TopicPartitionList> {
+    let mut list = TopicPartitionList::new();
+    for (topic, partitions) in topics {
+        for partition in 0..*partitions {
+            list.add_partition_offset(topic, partition, Offset::Beginning)?;
+        }
     }
-    Ok(records)
+    Ok(list)
+}
+
+/// Reads topics from their beginning on and goes on as they grow, whatever happens to the brokers meanwhile.
+pub struct Tail {
+    consumer: BaseConsumer,
+}
+
+impl Tail {
+    /// Begins with these topics and their numbers of partitions.
+    pub fn begin(bootstrap_servers: &str, topics: &BTreeMap<String, i32>) -> Result<Self> {
+        let consumer = consumer(bootstrap_servers)?;
+        consumer.assign(&beginnings(topics)?)?;
+        Ok(Self { consumer })
+    }
+
+    /// The next committed record, if there is one within the limit. That a broker is away is no error: the client finds it
+    /// again.
+    #[must_use]
+    pub fn next(&self, limit: Duration) -> Option<RawRecord> {
+        self.consumer.poll(limit)?.ok().map(|message| raw(&message))
+    }
 }
 
 fn raw(message: &BorrowedMessage<'_>) -> RawRecord {
@@ -119,6 +163,26 @@ pub fn topics(bootstrap_servers: &str, prefix: &str) -> Result<BTreeMap<String, 
     let metadata = consumer(bootstrap_servers)?.fetch_metadata(None, ANSWER_WITHIN)?;
     let topics = metadata.topics().iter().filter(|topic| topic.name().starts_with(prefix));
     topics.map(|topic| Ok((topic.name().to_owned(), i32::try_from(topic.partitions().len())?))).collect()
+}
+
+/// The leader of each partition of a topic; -1 if it has none.
+pub(crate) fn leaders(bootstrap_servers: &str, topic: &str) -> Result<Vec<i32>> {
+    let metadata = consumer(bootstrap_servers)?.fetch_metadata(Some(topic), ANSWER_WITHIN)?;
+    let mut leaders: Vec<(i32, i32)> = metadata
+        .topics()
+        .iter()
+        .flat_map(|topic| topic.partitions())
+        .map(|partition| (partition.id(), partition.leader()))
+        .collect();
+    leaders.sort_unstable();
+    Ok(leaders.into_iter().map(|(_, leader)| leader).collect())
+}
+
+/// Partitions of all topics that have fewer copies in step than they should have.
+pub(crate) fn lagging_partitions(bootstrap_servers: &str) -> Result<usize> {
+    let metadata = consumer(bootstrap_servers)?.fetch_metadata(None, ANSWER_WITHIN)?;
+    let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+    Ok(partitions.filter(|one| one.isr().len() < one.replicas().len() || one.leader() < 0).count())
 }
 
 /// How far the partitions of a topic have been written, added up: records and markers of transactions, committed or not. One

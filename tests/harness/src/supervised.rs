@@ -16,7 +16,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
 use crate::wait::wait_for;
 
@@ -120,6 +120,18 @@ impl Supervised {
             bail!("the process has already ended with code {}", self.code.unwrap_or(-1));
         }
         kill_process(self.pid, signal).with_context(|| format!("cannot send {signal:?}"))
+    }
+
+    /// Makes every write that would let a file grow beyond `bytes` fail. Takes effect at once, in the running process.
+    pub fn limit_file_size(&mut self, bytes: u64) -> Result<()> {
+        if !self.is_running()? {
+            bail!("the process has already ended with code {}", self.code.unwrap_or(-1));
+        }
+        // Only the soft limit is lowered, which everybody may do for processes of their own.
+        let maximum = getrlimit(Resource::Fsize).maximum;
+        prlimit(Some(self.pid), Resource::Fsize, Rlimit { current: Some(bytes), maximum })
+            .context("cannot limit the size of files")?;
+        Ok(())
     }
 
     /// Waits for the end; the exit code, 128 and the signal if one ended it.

@@ -4,12 +4,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use barid_harness::{Apicurio, Kafka, SchemaRegistry, admin, read_topic, records, shared_kafka, unique_prefix};
+use barid_harness::proxy::Path;
+use barid_harness::{
+    Apicurio, Cluster, Kafka, SchemaRegistry, admin, read_topic, records, shared_kafka, unique_prefix, wait_until,
+};
 use rdkafka::config::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// A node that was killed comes back, gets its copies up to date, and the others notice.
+const CLUSTER_LIMIT: Duration = Duration::from_secs(90);
 
 type Plain = ThreadedProducer<rdkafka::producer::DefaultProducerContext>;
 
@@ -88,4 +94,32 @@ fn apicurio_speaks_the_confluent_api_and_forgets_when_it_is_restarted() {
     apicurio.stop().unwrap();
     apicurio.restart().unwrap();
     assert_eq!(client.subjects().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_cluster_survives_a_full_disk_and_keeps_each_client_on_its_own_network() {
+    let mut cluster = Cluster::start(&["client", "other"]).unwrap();
+    let (inside, seat) = (cluster.bootstrap_servers(), cluster.seat("client").unwrap().to_owned());
+    admin::create_replicated_topic(&inside, "replicated", 3, 3).unwrap();
+    let in_step = |cluster: &Cluster| {
+        wait_until("all copies to be in step", CLUSTER_LIMIT, || Ok(cluster.lagging_partitions()? == 0)).unwrap();
+    };
+    in_step(&cluster);
+    send(&seat, "replicated", &["one"], Some(("client-1", true)));
+    let coordinator = cluster.transaction_coordinator("client-1").unwrap();
+    assert_ne!(cluster.fill_disk(coordinator).unwrap(), 0);
+    send(&seat, "replicated", &["two"], Some(("client-1", true)));
+    cluster.launch(coordinator).unwrap();
+    in_step(&cluster);
+    assert_eq!(texts(&inside, "replicated"), ["one", "two"]);
+    // Whoever is cut off from all nodes is alone with it.
+    for node in 0..cluster.size() {
+        cluster.set_path("client", node, Path::Cut).unwrap();
+    }
+    assert!(!records::answers(&seat));
+    assert!(records::answers(cluster.seat("other").unwrap()));
+    for node in 0..cluster.size() {
+        cluster.set_path("client", node, Path::Open).unwrap();
+    }
+    assert!(records::answers(&seat));
 }
