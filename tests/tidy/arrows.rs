@@ -4,11 +4,11 @@ use crate::tree::{Member, code_lines, expect_none, members, production_text};
 
 /// Lower floors first. A crate may depend on floors below its own.
 const FLOORS: [&[&str]; 8] = [
-    &["barid-mistake"],
+    &["barid-http", "barid-mistake"],
     &["barid-schemas"],
     &["barid-event"],
-    &["barid-codec", "barid-config", "barid-kafka", "barid-policy", "barid-registry", "barid-telemetry"],
-    &["barid-connector", "barid-ledger", "barid-router"],
+    &["barid-codec", "barid-config", "barid-kafka", "barid-policy", "barid-telemetry"],
+    &["barid-connector", "barid-ledger", "barid-registry", "barid-router"],
     &[], // the agencies: `connector-*`
     &["barid"],
     &["barid-harness"],

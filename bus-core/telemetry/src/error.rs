@@ -1,7 +1,5 @@
 //! What can go wrong when telemetry is set up; nothing here fails after that.
 
-use std::io;
-
 /// Why telemetry could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
@@ -17,14 +15,7 @@ pub enum TelemetryError {
     Exporter { endpoint: String, reason: String },
     #[error("logs are already set up in this process")]
     AlreadySet,
-    #[error("`{address}` is not an address to listen at; write `host:port`, for example `127.0.0.1:9464`")]
-    Address { address: String },
-    #[error("cannot listen at `{address}`")]
-    Listen {
-        address: String,
-        #[source]
-        source: io::Error,
-    },
-    #[error("the thread of the HTTP server could not be started")]
-    Thread(#[source] io::Error),
+    /// Metrics and health cannot be served.
+    #[error(transparent)]
+    Http(#[from] barid_http::HttpError),
 }

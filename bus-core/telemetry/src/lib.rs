@@ -8,8 +8,8 @@
 //! * **Traces** go to an OpenTelemetry collector over OTLP (HTTP, protobuf) when an endpoint is given; [`traces`] carries the W3C
 //!   `traceparent` from a record header into a span and back.
 //!
-//! Roles run on plain OS threads and never meet an async runtime here: the HTTP server has a thread with a small runtime of
-//! its own, the span exporter has a thread and a blocking client.
+//! Roles run on plain OS threads and never meet an async runtime here: the HTTP server (`barid-http`) has a thread with a small
+//! runtime of its own, the span exporter has a thread and a blocking client.
 //!
 //! # What must never be logged
 //!
@@ -31,8 +31,9 @@ mod metrics;
 mod readiness;
 pub mod traces;
 
+pub use barid_http::Running;
 pub use error::TelemetryError;
-pub use health::{HealthServer, Running};
+pub use health::HealthServer;
 pub use logs::{Guard, LogFormat, LogSettings, init};
 pub use metrics::{Buckets, Counter, CounterFamily, Gauge, GaugeFamily, Histogram, HistogramFamily, Metrics};
 pub use readiness::Readiness;
