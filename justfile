@@ -33,6 +33,11 @@ with-kafka +command:
     cargo build {{ everything }} --bins
     target/debug/with_kafka {{ command }}
 
+# Measure: about 20 minutes, figures and ratios on stdout and in target/bench.json. `just bench router` measures one thing.
+bench *arguments:
+    cargo build --release -p barid -p barid-benches
+    target/release/barid-bench --json target/bench.json {{ arguments }}
+
 # Lints, with warnings as errors.
 lint:
     cargo clippy {{ everything }} --all-targets -- -D warnings

@@ -114,6 +114,12 @@ impl Supervised {
         Ok(self.code.is_none())
     }
 
+    /// The number of the process, to look at it in `/proc`.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
+    }
+
     /// Sends a signal.
     pub fn signal(&mut self, signal: Signal) -> Result<()> {
         if !self.is_running()? {

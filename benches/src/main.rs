@@ -1,0 +1,100 @@
+//! How fast the bus is, as ratios from one run.
+//!
+//! Each bench measures the bus beside something that does the same work: the router beside a bare loop and beside Kafka
+//! Streams, the codec beside two Avro libraries, the largest policy beside the smallest. What a machine does in absolute
+//! figures says little; what stands side by side in one run says what the bus costs.
+//!
+//! ```text
+//! sample   the events of the real exports, with the copies that the real policy gives them
+//! stage    a broker, a registry, a deployment of the bus; loads events into its topics
+//! codec, router, latency, policy_size, connector, start    one bench each: figures and goals
+//! report   a table for people on stdout, JSON for programs in a file
+//! ```
+//!
+//! The roles run as the `barid` binary that stands beside this one, in processes of their own. What is measured here is never
+//! asserted: a bench that misses a goal says so and ends well.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command that talks to the person who measures")]
+
+mod codec;
+mod machine;
+mod report;
+mod sample;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, ValueEnum};
+
+use crate::report::Report;
+
+/// Measures the bus and prints ratios from one run.
+#[derive(Debug, Parser)]
+#[command(name = "barid-bench", version)]
+struct Arguments {
+    /// Which benches; all if none is named
+    #[arg(value_enum)]
+    benches: Vec<Bench>,
+    /// A run of seconds that measures nothing worth reading, to see that every bench still works
+    #[arg(long)]
+    smoke: bool,
+    /// Also write everything as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Bench {
+    /// Span walk and view beside two Avro libraries
+    Codec,
+}
+
+/// How long and how large.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scale {
+    /// What the figures in docs/performance.md come from.
+    Full,
+    /// Seconds.
+    Smoke,
+}
+
+impl Scale {
+    /// One of the two.
+    pub(crate) fn pick<T>(self, full: T, smoke: T) -> T {
+        match self {
+            Self::Full => full,
+            Self::Smoke => smoke,
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    let scale = if arguments.smoke { Scale::Smoke } else { Scale::Full };
+    let benches = if arguments.benches.is_empty() { Bench::value_variants() } else { &arguments.benches };
+    let machine = machine::describe(scale);
+    println!("{}", report::machine_table(&machine));
+    let mut reports: Vec<Report> = Vec::new();
+    for bench in benches {
+        let report = match bench {
+            Bench::Codec => codec::run(scale)?,
+        };
+        println!("{report}");
+        reports.push(report);
+        // After each bench, so that a run that is broken off leaves what it has measured.
+        if let Some(file) = &arguments.json {
+            std::fs::write(file, report::json(&machine, &reports)?)?;
+        }
+    }
+    Ok(())
+}
