@@ -12,7 +12,7 @@ const FLOORS: [&[&str]; 9] = [
     &[], // the agencies: `connector-*`
     &["barid"],
     &["barid-harness"],
-    &["barid-benches"],
+    &["barid-benches", "barid-faults"],
 ];
 
 const AGENCIES_FLOOR: usize = 5;
@@ -121,7 +121,7 @@ fn pure_crates_touch_no_network_no_file_and_no_clock() {
 #[test]
 fn nothing_below_the_command_line_reads_the_environment_or_exits() {
     let mut faults = Vec::new();
-    let own_commands = ["barid", "barid-harness", "barid-benches"];
+    let own_commands = ["barid", "barid-harness", "barid-benches", "barid-faults"];
     for member in members().iter().filter(|member| !own_commands.contains(&member.name.as_str())) {
         for (place, line) in production_code(member) {
             for word in ["std::env", "env::var", "process::exit", "process::abort"] {

@@ -41,7 +41,19 @@ impl Apicurio {
     /// The address of the Confluent-compatible API.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/apis/ccompat/v7", self.port)
+        Self::url_through(self.port)
+    }
+
+    /// The same for whoever reaches it through a proxy at `port`.
+    #[must_use]
+    pub fn url_through(port: u16) -> String {
+        format!("http://127.0.0.1:{port}/apis/ccompat/v7")
+    }
+
+    /// Where it listens, on the loopback address.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Stops the registry; it loses its schemas.

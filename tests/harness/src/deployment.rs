@@ -75,6 +75,18 @@ impl Deployment {
         self.folder.disable_cleanup(true);
     }
 
+    /// Its name: the first part of every transactional id.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.prefix.trim_end_matches('.')
+    }
+
+    /// The group that all its routers share.
+    #[must_use]
+    pub fn router_group(&self) -> String {
+        format!("{}.router", self.name())
+    }
+
     /// The address of its broker.
     #[must_use]
     pub fn bootstrap_servers(&self) -> &str {
@@ -197,7 +209,7 @@ impl Deployment {
 
     fn write_settings(&self, registry_url: &str) -> Result<()> {
         let Self { prefix, bootstrap_servers, .. } = self;
-        let name = prefix.trim_end_matches('.');
+        let name = self.name();
         for (file, digits) in [("correlation.secret", "c0"), ("watch.secret", "3a")] {
             fs::write(self.folder().join(file), digits.repeat(32))?;
         }

@@ -193,6 +193,12 @@ pub fn written(bootstrap_servers: &str, topic: &str) -> Result<i64> {
     (0..partitions).map(|partition| Ok(consumer.fetch_watermarks(topic, partition, ANSWER_WITHIN)?.1)).sum()
 }
 
+/// The version of the client library, the same for the harness and for the bus.
+#[must_use]
+pub fn client_version() -> String {
+    rdkafka::util::get_rdkafka_version().1
+}
+
 /// Whether a broker answers at once.
 #[must_use]
 pub fn answers(bootstrap_servers: &str) -> bool {
