@@ -249,7 +249,8 @@ pub struct SourcePosition {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilePosition {
     pub file: String,
-    /// SHA-256 of the file's bytes, as lower-case hexadecimal digits.
+    /// Keyed hash of the SHA-256 of the file's bytes, as lower-case hexadecimal digits: other agencies read this topic, and
+    /// must not be able to test whether an agency has a file that they hold.
     pub sha256: String,
     /// SHA-256 of the configuration that read it, so that a mended mapping reads the same file again.
     pub config_sha256: String,
@@ -275,6 +276,10 @@ pub struct CaseState {
     pub parked_since: Option<Millis>,
     /// The reason code of the row that the case waits for.
     pub parked_reason: Option<String>,
+    /// When the status of each of `rows` came about; `None` in a record of version 1.
+    pub row_times: Option<Vec<Millis>>,
+    /// What rows said before they were corrected, oldest first; `None` while none has been.
+    pub former_contents: Option<Vec<FormerContent>>,
 }
 
 /// One row that has become an event.
@@ -286,6 +291,15 @@ pub struct PublishedRow {
     pub content_hash: i64,
     /// The last event made from the row.
     pub event_id: Uuid,
+}
+
+/// What a row said before it was corrected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormerContent {
+    /// The place of the row in [`CaseState::rows`].
+    pub row: i32,
+    /// Hash of the mapped values that it had.
+    pub content_hash: i64,
 }
 
 /// That a process lives, and its counters (`heartbeats`).

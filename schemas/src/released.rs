@@ -37,7 +37,7 @@ pub(crate) const RELEASED: [(&str, &[Released]); 11] = [
     released!("watch_entry": 1),
     released!("command": 1),
     released!("source_position": 1),
-    released!("case_state": 1),
+    released!("case_state": 1 2),
     released!("heartbeat": 1),
     released!("notice": 1),
 ];

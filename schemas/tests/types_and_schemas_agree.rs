@@ -14,9 +14,9 @@ use barid_schemas::case_event::{
     Person, PersonCapacity, Precision, Resolution, RulingKind, SubjectRef, Transition, View, Violation,
 };
 use barid_schemas::records::{
-    self, Bytes, CaseState, Command, DeadLetter, FilePosition, HeaderEntry, Heartbeat, Notice, PolicyApplied,
-    PolicyRecord, PolicyRecordKind, Problem, PublishedRow, QuarantineState, QuarantinedRow, Schema, SourcePosition,
-    WatchEntry, WatchKind,
+    self, Bytes, CaseState, Command, DeadLetter, FilePosition, FormerContent, HeaderEntry, Heartbeat, Notice,
+    PolicyApplied, PolicyRecord, PolicyRecordKind, Problem, PublishedRow, QuarantineState, QuarantinedRow, Schema,
+    SourcePosition, WatchEntry, WatchKind,
 };
 use barid_schemas::{Date, Millis};
 use serde::Serialize;
@@ -329,9 +329,11 @@ fn the_records_of_connectors_and_operators_agree_with_their_schemas() {
         rows: vec![PublishedRow { row_identity: "i".to_owned(), content_hash: i64::MIN, event_id: uuid(6) }],
         parked_since: Some(Millis(15)),
         parked_reason: some("unknown_status"),
+        row_times: Some(vec![Millis(14)]),
+        former_contents: Some(vec![FormerContent { row: 0, content_hash: i64::MAX }]),
     };
     check(&case);
-    check(&CaseState { parked_since: None, parked_reason: None, ..case });
+    check(&CaseState { parked_since: None, parked_reason: None, row_times: None, former_contents: None, ..case });
     check(&Heartbeat {
         process: "p".to_owned(),
         role: "router".to_owned(),

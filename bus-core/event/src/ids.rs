@@ -1,6 +1,6 @@
-//! `event_id` and `corr_id`.
+//! `event_id` and `corr_id`, and the hash of a file.
 //!
-//! Both are UUIDs of version 8 (RFC 9562: bits of one's own making) from HMAC-SHA256. They are deterministic, so that a
+//! Both ids are UUIDs of version 8 (RFC 9562: bits of one's own making) from HMAC-SHA256. They are deterministic, so that a
 //! row that is read again after a crash gets the same id, and they tell nothing to whoever does not hold the secret. What
 //! holders of each secret can do stands in the documentation of the crate.
 
@@ -33,6 +33,13 @@ pub fn corr_id_of_case(secret: &Secret, agency: &str, case_no: &str) -> Uuid {
 #[must_use]
 pub fn corr_id_of_tracking_code(correlation_key: &Secret, code: &str) -> Uuid {
     uuid(keyed_hash(correlation_key, "barid corr_id tracking_code 1", &[code.as_bytes()]))
+}
+
+/// What `positions` shows of a file, made from the SHA-256 of its bytes. `secret` is the connector's own: whoever holds the
+/// same file, or guesses it, cannot tell that the agency has it.
+#[must_use]
+pub fn file_hash(secret: &Secret, agency: &str, sha256: &[u8; 32]) -> [u8; 32] {
+    keyed_hash(secret, "barid file 1", &[agency.as_bytes(), sha256])
 }
 
 fn uuid(hash: [u8; 32]) -> Uuid {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use uuid::{Uuid, Variant};
 
 use crate::header::{self, CloudEvent};
-use crate::ids::{corr_id_of_case, corr_id_of_tracking_code, event_id};
+use crate::ids::{corr_id_of_case, corr_id_of_tracking_code, event_id, file_hash};
 use crate::keyed_hash::keyed_hash;
 use crate::topics::{OPERATOR, Operation, PatternType, ROUTER, Resource, Topics};
 use crate::watch::{WatchKey, WatchKeyError, decode_list, encode_list, parcel_key, person_key};
@@ -67,6 +67,20 @@ fn agencies_that_know_the_same_tracking_code_meet_in_one_matter_and_those_with_t
         corr_id_of_tracking_code(&secret(), "60014317002915")
     );
     assert_ne!(corr_id_of_case(&secret(), "samt", "12"), corr_id_of_case(&secret(), "tax", "12"));
+}
+
+#[test]
+fn what_is_shown_of_a_file_depends_on_the_secret_and_on_the_agency() {
+    let shown = file_hash(&secret(), "samt", &[7; 32]);
+    assert_eq!(shown, file_hash(&secret(), "samt", &[7; 32]));
+    for other in [
+        file_hash(&other_secret(), "samt", &[7; 32]),
+        file_hash(&secret(), "tax", &[7; 32]),
+        file_hash(&secret(), "samt", &[8; 32]),
+        [7; 32],
+    ] {
+        assert_ne!(shown, other);
+    }
 }
 
 #[test]

@@ -28,6 +28,7 @@
 //! because of the clock.
 
 mod event;
+mod history;
 mod identity;
 mod settle;
 mod transition;
@@ -35,7 +36,7 @@ mod transition;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use barid_schemas::case_event::Transition;
 use barid_schemas::records::{CaseState, Problem, PublishedRow, QuarantineState, QuarantinedRow};
@@ -164,7 +165,7 @@ pub(crate) fn plan_caseless(
 
 /// A row that an export holds twice, word for word, is one fact.
 fn without_doubles(rows: Vec<MappedRow>, plan: &mut CasePlan) -> Vec<MappedRow> {
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let mut kept = Vec::with_capacity(rows.len());
     for row in rows {
         let double = row.is_sound()
@@ -219,11 +220,22 @@ fn order_of_one_moment(context: &Context<'_>, entries: &mut [Entry]) {
     }
 }
 
+/// On which side of a row the published ones of the same moment stand that the reading does not show.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tie {
+    /// Those that were published before it.
+    Before,
+    /// All: it was tried behind them first.
+    After,
+}
+
 struct Planner<'a> {
     context: &'a Context<'a>,
     case_key: &'a str,
     state: Option<CaseState>,
     known: Known,
+    /// The published rows that no entry shows: places in the state.
+    unseen: Vec<usize>,
     /// The reason code of the row that the rest waits for.
     hold: Option<String>,
     /// Whether the last published row has no time of its own, so that nothing can be older than it.
@@ -244,6 +256,9 @@ impl<'a> Planner<'a> {
             .map(|problem| problem.reason.clone());
         let published: Vec<Option<String>> =
             entries.iter().zip(&known.of_entries).map(|(entry, known)| known.and(entry.row.status.clone())).collect();
+        let shown: BTreeSet<usize> = known.of_entries.iter().flatten().copied().collect();
+        let rows = state.map_or(0, |state| state.rows.len());
+        let unseen = (0..rows).filter(|row| !shown.contains(row)).collect();
         let last_is_observed = state.is_some_and(|state| {
             entries.iter().zip(&known.of_entries).any(|(entry, known)| {
                 entry.row.moment == Moment::Observed && known.is_some_and(|known| identity::is_last(state, known))
@@ -254,6 +269,7 @@ impl<'a> Planner<'a> {
             case_key,
             state: state.cloned(),
             known,
+            unseen,
             hold,
             last_is_observed,
             published,
@@ -283,24 +299,19 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Whether the row is what the published one said before it was corrected, in a file that is read again for a new mapping:
-    /// nobody has set it back since. Two corrections ago is not looked up: it would be published and corrected once more.
+    /// Whether the row is what the published one said before it was corrected, in a file that is read again only because the
+    /// mapping is new: nobody has set it back since. In a file that is new it is set back, and that is an event.
     fn is_outdated(&self, entry: &Entry, known: usize) -> bool {
-        let Some(published) = self.state.as_ref().map(|state| &state.rows[known]) else { return false };
-        let id = |identity: &str, former, hash| event::id(self.context, self.case_key, identity, former, hash);
-        let first = identity::corrected(&published.row_identity, &entry.row);
-        self.context.read_before.is_some()
-            && entry.stored.is_none()
-            && published.event_id
-                == id(&published.row_identity, Some(id(&first, None, entry.row.content_hash)), published.content_hash)
+        let was = |state| history::was(state, known, entry.row.content_hash);
+        self.context.read_before.is_some() && entry.stored.is_none() && self.state.as_ref().is_some_and(was)
     }
 
     fn correct(&mut self, entries: &[Entry], index: usize, known: usize, plan: &mut CasePlan) {
         let entry = &entries[index];
-        let status_from = self.before(index).or_else(|| self.before_in_state(known));
+        let status_from = self.before(entries, index, Tie::Before).or_else(|| self.before_in_state(known));
         let Some(state) = self.state.as_mut() else { return };
         let is_last = identity::is_last(state, known);
-        let former = state.rows[known].event_id;
+        let (former, former_content) = (state.rows[known].event_id, state.rows[known].content_hash);
         let identity = identity::corrected(&state.rows[known].row_identity, &entry.row);
         let event = event::Draft {
             context: self.context,
@@ -318,6 +329,7 @@ impl<'a> Planner<'a> {
             content_hash: entry.row.content_hash,
             event_id: event.event.event_id,
         };
+        history::note_corrected(state, known, event.event.occurred_at, former_content);
         if is_last {
             state.last_status.clone_from(&event.event.status_to);
             state.last_occurred_at = event.event.occurred_at;
@@ -330,10 +342,10 @@ impl<'a> Planner<'a> {
     fn publish(&mut self, entries: &[Entry], index: usize, plan: &mut CasePlan) {
         let entry = &entries[index];
         let mut late = self.is_late(entry);
-        let mut verdict = self.verdict(entry, index, late);
+        let mut verdict = self.verdict(entries, index, late);
         // Of the moment of the last one, and not what followed it: then perhaps what led to it.
         if matches!(verdict, Verdict::Refused(_)) && self.is_of_last_moment(entry) {
-            let earlier = self.verdict(entry, index, true);
+            let earlier = self.verdict(entries, index, true);
             if matches!(earlier, Verdict::Allowed { .. }) {
                 (late, verdict) = (true, earlier);
             }
@@ -345,7 +357,8 @@ impl<'a> Planner<'a> {
                 return;
             }
             Verdict::Refused(_) => {
-                let from = if late { self.before(index) } else { self.state.as_ref().map(|s| s.last_status.clone()) };
+                let last_status = || self.state.as_ref().map(|state| state.last_status.clone());
+                let from = if late { self.before(entries, index, Tie::After) } else { last_status() };
                 (Transition::Illegal, from)
             }
         };
@@ -373,6 +386,7 @@ impl<'a> Planner<'a> {
         match self.state.as_mut() {
             Some(state) => {
                 state.rows.push(published);
+                history::note_published(state, event.event.occurred_at);
                 if !late {
                     state.last_status.clone_from(&event.event.status_to);
                     state.last_occurred_at = event.event.occurred_at;
@@ -388,6 +402,8 @@ impl<'a> Planner<'a> {
                     rows: vec![published],
                     parked_since: None,
                     parked_reason: None,
+                    row_times: Some(vec![event.event.occurred_at]),
+                    former_contents: None,
                 });
             }
         }
@@ -411,27 +427,64 @@ impl<'a> Planner<'a> {
         !self.last_is_observed && entry.row.moment.millis().is_some_and(|moment| Some(moment) == last)
     }
 
-    fn verdict(&self, entry: &Entry, index: usize, late: bool) -> Verdict {
+    fn verdict(&self, entries: &[Entry], index: usize, late: bool) -> Verdict {
         let state = self.state.as_ref();
-        let before = if late { self.before(index) } else { state.map(|state| state.last_status.clone()) };
-        let after =
-            if late { self.after(index).or_else(|| state.map(|state| state.last_status.clone())) } else { None };
-        transition::judge(self.context.config, state, &entry.row, before, after.as_deref())
+        let last_status = || state.map(|state| state.last_status.clone());
+        let (before, after) = if late {
+            (self.before(entries, index, Tie::After), self.after(entries, index).or_else(last_status))
+        } else {
+            (last_status(), None)
+        };
+        transition::judge(self.context.config, state, &entries[index].row, before, after.as_deref())
     }
 
-    /// The status of the nearest published row before this one.
-    fn before(&self, index: usize) -> Option<String> {
-        self.published[..index].iter().rev().find_map(Clone::clone)
+    /// The status of the last published row before this one, whether this reading shows it or not.
+    fn before(&self, entries: &[Entry], index: usize, tie: Tie) -> Option<String> {
+        let shown = (0..index).rev().find(|&index| self.published[index].is_some());
+        let at = self.time(entries, index);
+        let known = self.known.of_entries[index].unwrap_or(usize::MAX);
+        let is_before = |(time, row): &(Millis, usize)| *time < at || *time == at && tie == Tie::Before && *row < known;
+        let unseen = self.unseen().filter(is_before).max();
+        match (shown, unseen) {
+            (Some(shown), Some((time, row))) if time > self.time(entries, shown) => self.status_of(row),
+            (Some(shown), _) => self.published[shown].clone(),
+            (None, unseen) => unseen.and_then(|(_, row)| self.status_of(row)),
+        }
     }
 
-    /// The status of the nearest published row after this one.
-    fn after(&self, index: usize) -> Option<String> {
-        self.published[index + 1..].iter().find_map(Clone::clone)
+    /// The status of the first published row after this one, which comes late.
+    fn after(&self, entries: &[Entry], index: usize) -> Option<String> {
+        let shown = (index + 1..entries.len()).find(|&index| self.published[index].is_some());
+        let at = self.time(entries, index);
+        let unseen = self.unseen().filter(|(time, _)| *time >= at).min();
+        match (shown, unseen) {
+            (Some(shown), Some((time, row))) if time < self.time(entries, shown) => self.status_of(row),
+            (Some(shown), _) => self.published[shown].clone(),
+            (None, unseen) => unseen.and_then(|(_, row)| self.status_of(row)),
+        }
     }
 
+    /// The published rows that no entry shows, with their times. None if the state is of a version that kept no times.
+    fn unseen(&self) -> impl Iterator<Item = (Millis, usize)> {
+        let state = self.state.as_ref();
+        let rows = self.unseen.iter();
+        rows.filter_map(move |&row| state.and_then(|state| history::time_of(state, row)).map(|time| (time, row)))
+    }
+
+    /// When an entry came about. One that tells no time did so when it was first read.
+    fn time(&self, entries: &[Entry], index: usize) -> Millis {
+        let known = || history::time_of(self.state.as_ref()?, self.known.of_entries[index]?);
+        entries[index].row.moment.millis().or_else(known).unwrap_or(self.context.now)
+    }
+
+    fn status_of(&self, row: usize) -> Option<String> {
+        self.state.as_ref().map(|state| identity_status(&state.rows[row].row_identity).to_owned())
+    }
+
+    /// The row that was published before another one, for a state that knows no more.
     fn before_in_state(&self, known: usize) -> Option<String> {
-        let rows = &self.state.as_ref()?.rows;
-        known.checked_sub(1).map(|before| identity_status(&rows[before].row_identity).to_owned())
+        let state = self.state.as_ref().filter(|state| state.row_times.is_none())?;
+        known.checked_sub(1).map(|before| identity_status(&state.rows[before].row_identity).to_owned())
     }
 
     fn outcome(&self, entry: &Entry, outcome: Outcome, plan: &mut CasePlan) {

@@ -26,9 +26,6 @@ mod state;
 mod telemetry;
 mod writer;
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

@@ -139,6 +139,7 @@ pub(crate) fn read_file<S: Sink>(
     let mut stored = StoredRows::of(context, sink.memory());
     let mut cases: HashMap<String, CaseLook> = HashMap::new();
     let mut held = Some(Vec::new());
+    let mut known_rows = 0;
     let mut elsewhere = Elsewhere::of(context, stored.by_case.values().flatten());
     let sha256 = reader.each(sink, |row, sink| {
         report.rows += 1;
@@ -147,6 +148,7 @@ pub(crate) fn read_file<S: Sink>(
             cases.entry(row.case_key.clone()).or_insert(CaseLook { first_row: row.row, rows: 0, touched: false });
         case.rows += 1;
         let is_new = !sink.memory().cases.get(&row.case_key).is_some_and(|state| is_published(state, &row));
+        known_rows += u64::from(!is_new);
         case.touched |= stored.has(&row.case_key) || is_new;
         elsewhere.look_at(context, &row, is_new);
         if held.as_ref().is_some_and(|rows: &Vec<MappedRow>| rows.len() >= context.rows_held) {
@@ -161,6 +163,7 @@ pub(crate) fn read_file<S: Sink>(
     if context.read_before.is_some_and(|before| before != sha256) {
         return Err(ReadingError::Changed);
     }
+    stored.note_reading(context, &report, known_rows);
     for case_key in stored.note_moved(elsewhere.moved()) {
         match cases.get_mut(&case_key) {
             Some(case) => case.first_row = 0,
@@ -278,6 +281,14 @@ impl StoredRows {
 
     fn has(&self, case_key: &str) -> bool {
         self.by_case.contains_key(case_key)
+    }
+
+    /// Notes what is being read, of which so many rows have been published before.
+    fn note_reading(&mut self, context: &Context<'_>, report: &FileReport, known_rows: u64) {
+        let repeats = known_rows > report.rows / 2;
+        for stored in self.by_case.values_mut().flatten() {
+            stored.note_reading(context, &report.source, &report.file, repeats);
+        }
     }
 
     /// Notes which rows have gone to another case; gives the cases that they have left.

@@ -10,9 +10,9 @@ use barid_schemas::case_event::{
     Person, PersonCapacity, Precision, Resolution, RulingKind, SubjectRef, Transition, View, Violation,
 };
 use barid_schemas::records::{
-    Bytes, CaseState, Command, DeadLetter, FilePosition, HeaderEntry, Heartbeat, Notice, PolicyApplied, PolicyRecord,
-    PolicyRecordKind, Problem, PublishedRow, QuarantineState, QuarantinedRow, Schema, SourcePosition, WatchEntry,
-    WatchKind,
+    Bytes, CaseState, Command, DeadLetter, FilePosition, FormerContent, HeaderEntry, Heartbeat, Notice, PolicyApplied,
+    PolicyRecord, PolicyRecordKind, Problem, PublishedRow, QuarantineState, QuarantinedRow, Schema, SourcePosition,
+    WatchEntry, WatchKind,
 };
 use barid_schemas::{Date, Millis};
 use serde::Serialize;
@@ -248,6 +248,8 @@ fn every_record_comes_back_as_it_was() {
         rows: vec![PublishedRow { row_identity: "valid#1".into(), content_hash: -9, event_id: Uuid::from_u128(2) }],
         parked_since: Some(Millis(9)),
         parked_reason: Some("unknown_status".into()),
+        row_times: Some(vec![Millis(8)]),
+        former_contents: Some(vec![FormerContent { row: 0, content_hash: 9 }]),
     });
     check_round_trip(&Heartbeat {
         process: "router r1".into(),

@@ -76,25 +76,16 @@ impl Draft<'_> {
         PlannedEvent { event, watch_keys, file: row.file.clone(), row: row.row }
     }
 
+    /// A correction is named by what it corrects too: a row that is corrected and then set back has the content of its first
+    /// event, but is another event.
     fn event_id(&self) -> Uuid {
-        id(self.context, self.case_key, self.row_identity, self.correction_of, self.row.content_hash)
+        let Context { keys, config, .. } = self.context;
+        let identity = match self.correction_of {
+            Some(former) => format!("{}<{former}", self.row_identity),
+            None => self.row_identity.to_owned(),
+        };
+        ids::event_id(&keys.connector, &config.agency, self.case_key, &identity, self.row.content_hash)
     }
-}
-
-/// The `event_id` of a row. A correction is named by what it corrects too: a row that is corrected and then set back has the
-/// content of its first event, but is another event.
-pub(super) fn id(
-    context: &Context<'_>,
-    case_key: &str,
-    row_identity: &str,
-    correction_of: Option<Uuid>,
-    content_hash: i64,
-) -> Uuid {
-    let identity = match correction_of {
-        Some(former) => format!("{row_identity}<{former}"),
-        None => row_identity.to_owned(),
-    };
-    ids::event_id(&context.keys.connector, &context.config.agency, case_key, &identity, content_hash)
 }
 
 /// The watch keys of the event's person and parcel.

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use barid_schemas::records::CaseState;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::history;
 use crate::mapping::{MappedRow, Moment};
 use crate::text;
 
@@ -96,7 +97,9 @@ fn is_newer(state: &CaseState, row: &MappedRow) -> bool {
 
 /// Whether a published row is the one that the case's last status comes from.
 pub(super) fn is_last(state: &CaseState, known: usize) -> bool {
-    state.rows.iter().rposition(|row| identity_status(&row.row_identity) == state.last_status) == Some(known)
+    let of_last_status = |row: &usize| identity_status(&state.rows[*row].row_identity) == state.last_status;
+    let rows = (0..state.rows.len()).filter(of_last_status);
+    rows.max_by_key(|&row| (history::time_of(state, row), row)) == Some(known)
 }
 
 /// The status in an identity.

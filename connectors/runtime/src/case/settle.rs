@@ -30,6 +30,8 @@ pub(crate) struct Stored {
     row: MappedRow,
     /// Whether the office has given the row to another case ([`Elsewhere`]).
     pub(crate) has_moved: bool,
+    /// Whether the row, which could not be taken apart, would stand in what is being read if it were still there.
+    would_be_shown: bool,
 }
 
 impl Stored {
@@ -46,7 +48,20 @@ impl Stored {
             row.case_key.clone_from(&record.case_key);
             row.problems.clone_from(&record.problems);
         }
-        Self { key: quarantine::key(&record), record, row, has_moved: false }
+        Self { key: quarantine::key(&record), record, row, has_moved: false, would_be_shown: false }
+    }
+
+    /// Notes what is being read from start to end, before anything of it is planned. `repeats` says that most of its rows have
+    /// been published before.
+    ///
+    /// A row that could not be taken apart can hardly be recognised in its mended form. But once it stands neither in its own
+    /// file any more nor in a new file of its source that repeats what earlier ones held, it has been mended or removed, and
+    /// what it should have said is what stands there now. A file that holds new rows only says nothing about it, and neither
+    /// does an old one that is read again because the mapping is new.
+    pub(crate) fn note_reading(&mut self, context: &Context<'_>, source: &str, file: &str, repeats: bool) {
+        let is_new = context.read_before.is_none();
+        self.would_be_shown =
+            is_broken(&self.record) && self.record.source == source && (self.record.file == file || is_new && repeats);
     }
 
     /// The case that the row belongs to today; empty if it does not tell.
@@ -102,8 +117,7 @@ pub(super) fn settle(
                 settling.replaced[index].push(stored.record.since);
                 inherit(&mut entries[index], &stored);
             }
-            None if is_broken(&stored.record) && entries.iter().any(|entry| is_of_file(&entry.row, &stored.record)) => {
-            }
+            None if stored.would_be_shown => {}
             None => open.push(stored),
         }
     }
@@ -213,13 +227,15 @@ fn inherit(entry: &mut Entry, stored: &Stored) {
 /// but those at fault, or if it has the same `row_key`, or the same status at the same time in the same case.
 fn likeness(context: &Context<'_>, row: &MappedRow, stored: &Stored) -> Option<Likeness> {
     let record = &stored.record;
-    if *row.source != *record.source {
+    // Of a row that could not be taken apart there may be no cell at all; then no row with cells is like it.
+    if *row.source != *record.source || record.columns.is_empty() != row.columns.is_empty() {
         return None;
     }
+    let agrees = |column: &str, cell: &str| row.columns.get(column).is_some_and(|o| text::key(o) == text::key(cell));
     let mut different = record
         .columns
         .iter()
-        .filter(|(column, cell)| row.columns.get(*column).is_none_or(|other| text::key(other) != text::key(cell)))
+        .filter(|(column, cell)| !agrees(column, cell))
         .map(|(column, _)| column.as_str())
         .peekable();
     if different.peek().is_none() {
@@ -232,7 +248,10 @@ fn likeness(context: &Context<'_>, row: &MappedRow, stored: &Stored) -> Option<L
     }
     if record.state == QuarantineState::Faulty {
         let at_fault = columns_at_fault(context, record);
-        if different.all(|column| at_fault.contains(column)) {
+        // Something has to be left by which it is recognised.
+        let is_recognised =
+            record.columns.iter().any(|(column, cell)| !text::key(cell).is_empty() && agrees(column, cell));
+        if is_recognised && different.all(|column| at_fault.contains(column)) {
             return Some(Likeness::Mended);
         }
     }

@@ -1,5 +1,6 @@
 //! What happens to the rows of an office that exports again and again.
 
+mod again;
 mod damage;
 mod exports;
 mod mends;
@@ -14,7 +15,7 @@ use barid_schemas::{CaseEvent, Catalogue, Millis};
 
 use super::{CasePlan, Context};
 use crate::reading::{FileReport, Memory, ROWS_HELD, ReadingError, Sink, read_file, read_quarantine};
-use crate::source::SourceFault;
+use crate::source::{SourceFault, fingerprint};
 use crate::{ConnectorConfig, Keys, load_config};
 
 /// The catalogue of an office that does not exist.
@@ -105,6 +106,8 @@ struct Office {
     memory: Memory,
     published: Vec<CaseEvent>,
     folder: tempfile::TempDir,
+    /// Files are read again because the mapping is new.
+    is_again: bool,
 }
 
 impl Office {
@@ -122,6 +125,7 @@ impl Office {
             memory: Memory::default(),
             published: Vec::new(),
             folder: tempfile::tempdir().unwrap(),
+            is_again: false,
         }
     }
 
@@ -143,7 +147,7 @@ impl Office {
             keys: &self.keys,
             now: self.now,
             rows_held: self.rows_held,
-            read_before: None,
+            read_before: self.is_again.then(|| fingerprint(&path).unwrap()),
         };
         let mut writer = Writer { memory: &mut self.memory, events: Vec::new(), left: killed_after };
         let result = read_file(&context, &self.config.sources[0], &path, &mut writer);

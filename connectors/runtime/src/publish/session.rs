@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use barid_event::ids;
 use barid_kafka::{StopSignal, TransactionalProducer};
 use barid_schemas::records::{FilePosition, QuarantineState};
 
@@ -171,7 +172,7 @@ impl<'a> Session<'a> {
         self.growing.remove(path);
         let name = folder::name(path);
         let fingerprint = fingerprint(path).ok();
-        let sha256 = fingerprint.map(|sha256| hex(&sha256)).unwrap_or_default();
+        let sha256 = fingerprint.map(|sha256| self.file_hash(&sha256)).unwrap_or_default();
         let config_sha256 = &self.connector.config.sha256;
         let known = self.writer.position(&source.name, &name);
         if let Some(known) = known.filter(|known| known.sha256 == sha256 && known.config_sha256 == *config_sha256) {
@@ -192,7 +193,7 @@ impl<'a> Session<'a> {
         };
         match read_file(&context, source, path, &mut self.writer) {
             Ok((report, sha256)) => {
-                self.finish(report, &hex(&sha256), present)?;
+                self.finish(report, self.file_hash(&sha256), present)?;
                 self.done.insert(path.to_owned(), observation);
                 Ok(false)
             }
@@ -226,12 +227,18 @@ impl<'a> Session<'a> {
         old || self.growing.insert(path.to_owned(), observation).is_some_and(|earlier| settled(&earlier, &observation))
     }
 
-    fn finish(&mut self, report: FileReport, sha256: &str, present: &[String]) -> Result<(), Interruption> {
+    /// What `positions`, which other agencies read too, shows of a file.
+    fn file_hash(&self, sha256: &[u8; 32]) -> String {
+        let hash = ids::file_hash(&self.connector.settings.keys.connector, &self.connector.config.agency, sha256);
+        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn finish(&mut self, report: FileReport, sha256: String, present: &[String]) -> Result<(), Interruption> {
         let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         let at = now();
         let position = FilePosition {
             file: report.file.clone(),
-            sha256: sha256.to_owned(),
+            sha256,
             config_sha256: self.connector.config.sha256.clone(),
             rows: count(report.rows),
             published: count(report.published),
@@ -295,8 +302,4 @@ fn unchanged(agency: &str, source: &str, known: &FilePosition, memory: &Memory) 
         waiting,
         released: 0,
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

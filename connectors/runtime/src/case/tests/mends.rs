@@ -217,6 +217,59 @@ fn a_row_that_stays_broken_has_been_so_since_the_first_reading() {
 }
 
 #[test]
+fn a_row_that_could_not_be_taken_apart_leaves_with_the_next_export_that_repeats_the_others() {
+    let known = [row("1", "ثبت", "1401/01/01"), row("2", "ثبت", "1401/01/01"), row("3", "ثبت", "1401/01/01")];
+    let with = |more: &[&str]| {
+        let more = more.iter().map(|row| (*row).to_owned());
+        file(&known.iter().cloned().chain(more).collect::<Vec<_>>())
+    };
+    let is_there = |office: &Office| {
+        let faulty = office.in_quarantine(Faulty);
+        faulty.len() == 1 && faulty[0].problems[0].reason == "wrong_cell_count"
+    };
+    // The last row tells its case in the one, nothing at all in the other.
+    for broken in ["4;مجوز;ثبت", "؟"] {
+        let first = |office: &mut Office| {
+            office.read_named("01.csv", &with(&[broken]), None).unwrap();
+            assert!(is_there(office));
+        };
+        let mended = row("4", "ثبت", "1401/01/09");
+        let mut office = Office::open();
+        first(&mut office);
+        office.read_named("02.csv", &with(&[broken]), None).unwrap();
+        assert!(is_there(&office), "it still stands");
+        office.read_named("03.csv", &with(&[&mended]), None).unwrap();
+        assert!(office.memory.quarantine.is_empty(), "mended under another name");
+
+        let mut office = Office::open();
+        first(&mut office);
+        office.read_named("01.csv", &file(&known[..1]), None).unwrap();
+        assert!(office.memory.quarantine.is_empty(), "removed from its own file");
+
+        // What holds news only says nothing about it: it may be the one place where the row is known.
+        let mut office = Office::open();
+        first(&mut office);
+        office.read_named("02.csv", &file(&[row("5", "ثبت", "1401/01/01"), known[2].clone()]), None).unwrap();
+        assert!(is_there(&office));
+        // And neither does an older file that is read again because the mapping is new.
+        office.is_again = true;
+        office.read_named("00.csv", &file(&known), None).unwrap();
+        assert!(is_there(&office));
+    }
+}
+
+#[test]
+fn a_row_that_was_too_large_leaves_with_the_next_export_that_repeats_the_others() {
+    let large = row("1", "بررسی", "1401/02/01").replace("نام نمونه", &"نام ".repeat(50_000));
+    let known = [row("1", "ثبت", "1401/01/01"), row("2", "ثبت", "1401/01/01")];
+    let mut office = Office::open();
+    office.read_named("01.csv", &file(&[&known[..], &[large]].concat()), None).unwrap();
+    assert_eq!(office.problem().1.reason, "row_too_large");
+    office.read_named("02.csv", &file(&known), None).unwrap();
+    assert!(office.memory.quarantine.is_empty());
+}
+
+#[test]
 fn a_row_that_no_record_could_hold_stops_itself_and_not_the_connector() {
     let mut office = Office::open();
     let large = row("1", "بررسی", "1401/02/01").replace("نام نمونه", &"نام ".repeat(500_000));
