@@ -18,8 +18,11 @@
 
 mod codec;
 mod machine;
+mod process;
 mod report;
+mod router;
 mod sample;
+mod stage;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,6 +31,7 @@ use anyhow::Result;
 use clap::{Parser, ValueEnum};
 
 use crate::report::Report;
+use crate::router::limit::{self, LimitArguments};
 
 /// Measures the bus and prints ratios from one run.
 #[derive(Debug, Parser)]
@@ -48,6 +52,8 @@ struct Arguments {
 enum Bench {
     /// Span walk and view beside two Avro libraries
     Codec,
+    /// The router beside a bare loop and Kafka Streams
+    Router,
 }
 
 /// How long and how large.
@@ -70,7 +76,14 @@ impl Scale {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
+    // The loop of the router bench runs as a process of its own, to be measured like the others.
+    let is_loop = std::env::args().nth(1).is_some_and(|first| first == limit::COMMAND);
+    let outcome = if is_loop {
+        limit::run(&LimitArguments::parse_from(std::env::args().skip(1)))
+    } else {
+        run(&Arguments::parse())
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -88,6 +101,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     for bench in benches {
         let report = match bench {
             Bench::Codec => codec::run(scale)?,
+            Bench::Router => router::run(scale)?,
         };
         println!("{report}");
         reports.push(report);

@@ -24,7 +24,8 @@ pub(crate) struct Report {
 struct Goal {
     words: String,
     measured: String,
-    met: bool,
+    /// `None`: reported, not wanted.
+    met: Option<bool>,
 }
 
 impl Report {
@@ -39,15 +40,20 @@ impl Report {
 
     /// `measured` is to be at least `wanted`.
     pub(crate) fn at_least(&mut self, words: &str, wanted: f64, measured: f64, unit: &str) {
-        self.goal(words, "≥", wanted, measured, unit, measured >= wanted);
+        self.goal(words, "≥", wanted, measured, unit, Some(measured >= wanted));
     }
 
     /// `measured` is to be at most `wanted`.
     pub(crate) fn at_most(&mut self, words: &str, wanted: f64, measured: f64, unit: &str) {
-        self.goal(words, "≤", wanted, measured, unit, measured <= wanted);
+        self.goal(words, "≤", wanted, measured, unit, Some(measured <= wanted));
     }
 
-    fn goal(&mut self, words: &str, sign: &str, wanted: f64, measured: f64, unit: &str, met: bool) {
+    /// A ratio that nobody has set a goal for.
+    pub(crate) fn note(&mut self, words: &str, measured: f64, unit: &str) {
+        self.goals.push(Goal { words: words.to_owned(), measured: format!("{}{unit}", number(measured)), met: None });
+    }
+
+    fn goal(&mut self, words: &str, sign: &str, wanted: f64, measured: f64, unit: &str, met: Option<bool>) {
         let words = format!("{words} {sign} {}{unit}", number(wanted));
         self.goals.push(Goal { words, measured: format!("{}{unit}", number(measured)), met });
     }
@@ -72,7 +78,11 @@ impl fmt::Display for Report {
         }
         writeln!(f, "{}", figures_table(&self.figures))?;
         for goal in &self.goals {
-            let verdict = if goal.met { "met   " } else { "MISSED" };
+            let verdict = match goal.met {
+                Some(true) => "met   ",
+                Some(false) => "MISSED",
+                None => "      ",
+            };
             writeln!(f, "  {verdict}  {}: {}", goal.words, goal.measured)?;
         }
         Ok(())

@@ -1,18 +1,20 @@
 //! The events that are measured with: those of the eight sample exports, with the copies that the first policy gives them.
 //!
-//! They are made by the connector runtime from the files of the checkout, as `barid connect --dry-run` makes them.
+//! They are what `barid connect --dry-run` makes of the files of the checkout.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
-use barid_connector::{DryRunLine, Keys, dry_run, load_config, watch};
-use barid_event::{Secret, WatchKey};
+use barid_event::{Secret, WatchKey, watch};
 use barid_harness::cache::checkout;
 use barid_policy::{EventFacts, Index, Policy, PolicyFile, WatchTable, load};
 use barid_schemas::case_event::{CaseEvent, View};
 use barid_schemas::{Catalogue, GroupSet, Millis};
+
+use crate::process::beside_this;
 
 /// The key that [`Sample`] hashes with; the deployments of the benches have the same.
 pub(crate) const WATCH_KEY: [u8; 32] = [0x3a; 32];
@@ -45,17 +47,14 @@ impl Sample {
     pub(crate) fn read() -> Result<Self> {
         let agencies = agencies()?;
         let policy = first_policy(&agencies)?;
-        let (catalogue, permits) = (policy.catalogue.clone(), policy.permits.len());
+        let permits = policy.permits.len();
         let index = Index::build(Arc::new(policy));
-        let keys = keys()?;
+        let secret = Secret::from_bytes(WATCH_KEY)?;
         let mut events = Vec::new();
         for folder in &agencies {
-            let file = folder.join("connector.toml");
-            let config = load_config(&fs::read_to_string(&file)?, &file, &catalogue)?;
-            for line in dry_run(&config, &keys, now())?.lines {
-                let DryRunLine::Event(json) = line else { continue };
-                let event: CaseEvent = serde_json::from_value(json)?;
-                let watch_keys = watch_keys(&event, &keys.watch);
+            for line in dry_run(folder)?.lines() {
+                let event: CaseEvent = serde_json::from_str(line).with_context(|| folder.display().to_string())?;
+                let watch_keys = watch_keys(&event, &secret);
                 let copies = copies(&index, &event, &watch_keys);
                 events.push(SampleEvent { event, watch_keys, copies });
             }
@@ -109,9 +108,14 @@ fn name(path: &Path) -> Result<String> {
     Ok(path.file_stem().with_context(|| path.display().to_string())?.to_string_lossy().into_owned())
 }
 
-fn keys() -> Result<Keys> {
-    let secret = |byte: u8| Secret::from_bytes([byte; 32]);
-    Ok(Keys { connector: secret(0x11)?, correlation: secret(0xc0)?, watch: Secret::from_bytes(WATCH_KEY)? })
+/// The events of an agency's export, a JSON line for each.
+fn dry_run(folder: &Path) -> Result<String> {
+    let config = folder.join("connector.toml");
+    let mut command = Command::new(beside_this("barid")?);
+    let output = command.args(["connect", "--dry-run", "--config"]).arg(&config).current_dir(folder).output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "a dry run of `{}` fails:\n{said}", config.display());
+    Ok(String::from_utf8(output.stdout)?)
 }
 
 fn watch_keys(event: &CaseEvent, secret: &Secret) -> Vec<WatchKey> {
