@@ -137,6 +137,7 @@ impl From<ConnectorError> for Failure {
             ConnectorError::Record(error) => error.into(),
             ConnectorError::Transaction(error) => error.into(),
             ConnectorError::Fenced { .. } => Self::new(Exit::Fenced, chain(&error)),
+            ConnectorError::Away { .. } => Self::new(Exit::Unreachable, chain(&error)),
             error => Self::failed(chain(&error)),
         }
     }

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use barid_connector::{
-    Connector, ConnectorConfig, ConnectorSettings, DryRunLine, FileFault, FileReport, Keys, catalogue_beside, dry_run,
-    load_config, suggest,
+    Connector, ConnectorConfig, ConnectorSettings, DryRunLine, FileFault, FileReport, Keys, SharedCases,
+    catalogue_beside, dry_run, load_config, suggest,
 };
 use barid_event::Secret;
 use barid_schemas::Catalogue;
@@ -53,10 +53,11 @@ fn catalogue_with(file: Option<&Path>) -> Result<Catalogue, Failure> {
 
 fn print_dry_run(config: &ConnectorConfig, global: &GlobalArguments) -> Outcome {
     let keys = dry_run_keys(global)?;
-    let run = dry_run(config, &keys, show::now())?;
-    for line in &run.lines {
-        show::line(line.json())?;
-    }
+    let mut problems = Problems::default();
+    let run = dry_run(config, &keys, show::now(), |line| {
+        problems.note(&line);
+        show::line(line.json())
+    })?;
     say_faults(&run.faults);
     for file in &run.files {
         show::say(format!(
@@ -68,7 +69,14 @@ fn print_dry_run(config: &ConnectorConfig, global: &GlobalArguments) -> Outcome 
             file.waiting
         ));
     }
-    say_problems(&run.lines);
+    problems.say();
+    for SharedCases { sources: [one, other], cases } in &run.shared {
+        let cases = show::count(as_usize(*cases), "case");
+        show::say(format!(
+            "`{one}` and `{other}` both tell of {cases}; if these are other cases with the same numbers, add `prefix` to \
+             the [source.case] of one of them"
+        ));
+    }
     show::say("nothing was published; to publish: the same without --dry-run");
     let clean = run.faults.is_empty() && run.files.iter().all(|file| file.quarantined == 0);
     Ok(if clean { Exit::Done } else { Exit::Found })
@@ -104,7 +112,8 @@ fn connect(config: ConnectorConfig, once: bool, global: &GlobalArguments) -> Out
     let telemetry = deployment.telemetry("connector")?;
     let connector = Connector::new(config, settings, telemetry.metrics.clone(), telemetry.readiness.clone())
         .with_settle_time(pace.settle)
-        .with_commit_records(pace.commit_records);
+        .with_commit_records(pace.commit_records)
+        .with_once_patience(pace.once_patience);
     let report = connector.run(&stop)?;
     if once && stop.is_stopped() {
         say_files(&report.files);
@@ -116,30 +125,35 @@ fn connect(config: ConnectorConfig, once: bool, global: &GlobalArguments) -> Out
     Ok(if clean { Exit::Done } else { Exit::Found })
 }
 
-/// What is wrong with each row of a dry run, for a person; programs find the same on stdout.
-fn say_problems(lines: &[DryRunLine]) {
-    let quarantined = lines.iter().filter_map(|line| match line {
-        DryRunLine::Quarantined(json) => Some(json),
-        DryRunLine::Event(_) => None,
-    });
-    let mut told = 0_usize;
-    let mut untold = 0_usize;
-    for json in quarantined {
+/// What is wrong with the rows of a dry run, for a person; programs find the same on stdout.
+#[derive(Default)]
+struct Problems {
+    told: Vec<String>,
+    untold: usize,
+}
+
+impl Problems {
+    fn note(&mut self, line: &DryRunLine) {
+        let DryRunLine::Quarantined(json) = line else { return };
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let place = format!("{} row {}", text(&json["source"]["file"]), json["source"]["row"]);
         for problem in json["quarantined"]["problems"].as_array().into_iter().flatten() {
-            if told == PROBLEMS_TOLD {
-                untold += 1;
+            if self.told.len() == PROBLEMS_TOLD {
+                self.untold += 1;
                 continue;
             }
-            told += 1;
-            let (column, reason) = (text(&problem["column"]), text(&problem["message_en"]));
-            show::say(format!("{} {place}, {column}: {reason}", show::styled(show::BAD, "quarantine")));
-            show::say(format!("    {}", text(&problem["message_fa"])));
+            let column = problem["column"].as_str().map(|column| format!(", {column}")).unwrap_or_default();
+            let (en, fa) = (text(&problem["message_en"]), text(&problem["message_fa"]));
+            let word = show::styled(show::BAD, "quarantine");
+            self.told.push(format!("{word} {place}{column}: {en}\n    {fa}"));
         }
     }
-    if untold > 0 {
-        show::say(format!("and {untold} more; all of them are on stdout"));
+
+    fn say(&self) {
+        self.told.iter().for_each(show::say);
+        if self.untold > 0 {
+            show::say(format!("and {} more; all of them are on stdout", self.untold));
+        }
     }
 }
 

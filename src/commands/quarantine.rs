@@ -1,5 +1,9 @@
-//! `barid quarantine list` and `show`.
+//! `barid quarantine`: what is there; [`ask`] and [`history`] are what to do about it.
 
+mod ask;
+mod history;
+
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use barid_connector::quarantine::{QuarantineLine, to_csv};
@@ -17,8 +21,10 @@ use crate::show;
 
 pub(crate) fn run(command: &QuarantineCommand, deployment: &Deployment) -> Outcome {
     match command {
-        QuarantineCommand::List { agency, csv, json } => {
-            let rows = rows(deployment, agency)?;
+        QuarantineCommand::List { agency, settled: true, json, .. } => settled(deployment, agency, *json),
+        QuarantineCommand::List { agency, csv, json, .. } => {
+            let mut rows = rows(deployment, agency)?;
+            rows.retain(|row| !row.is_settled());
             if *csv {
                 show::line(to_csv(&rows).trim_end())?;
             } else if *json {
@@ -32,9 +38,7 @@ pub(crate) fn run(command: &QuarantineCommand, deployment: &Deployment) -> Outco
         }
         QuarantineCommand::Show { agency, key } => {
             let rows = rows(deployment, agency)?;
-            let folded = folded(key);
-            let is_wanted = |row: &&QuarantinedRow| row.row_identity == *key || self::folded(&row.case_key) == folded;
-            let wanted: Vec<_> = rows.iter().filter(is_wanted).collect();
+            let wanted: Vec<_> = rows.iter().filter(|row| is_named(row, key)).collect();
             if wanted.is_empty() {
                 let message = format!(
                     "nothing in quarantine under `{key}`\n  to see what there is: barid quarantine list {agency}"
@@ -44,7 +48,56 @@ pub(crate) fn run(command: &QuarantineCommand, deployment: &Deployment) -> Outco
             wanted.into_iter().try_for_each(show_row)?;
             Ok(Exit::Done)
         }
+        QuarantineCommand::Fix(arguments) => ask::fix(arguments, deployment),
+        QuarantineCommand::Resume(arguments) => ask::resume(arguments, deployment),
+        QuarantineCommand::Drop(arguments) => ask::drop(arguments, deployment),
+        QuarantineCommand::History { agency, json } => history::run(agency, *json, deployment),
     }
+}
+
+/// Whether a case number or the identity of a row, as a person writes it, means the row.
+fn is_named(row: &QuarantinedRow, key: &str) -> bool {
+    let folded = folded(key);
+    // The number alone is what the office knows of a case that the mapping tells apart by a prefix.
+    let number = row.case_key.split_once(':').map(|(_, number)| self::folded(number));
+    row.row_identity == key
+        || !folded.is_empty() && (self::folded(&row.case_key) == folded || number.as_ref() == Some(&folded))
+}
+
+/// By source, file and number.
+fn place_order(one: &QuarantinedRow, other: &QuarantinedRow) -> Ordering {
+    let place = |row: &QuarantinedRow| (row.source.clone(), row.file.clone(), row.row, row.row_identity.clone());
+    place(one).cmp(&place(other))
+}
+
+/// The rows that were fixed or dropped, with who asked for it and why.
+fn settled(deployment: &Deployment, agency: &str, as_json: bool) -> Outcome {
+    let rows = rows(deployment, agency)?;
+    let settled = rows.iter().filter(|row| row.is_settled());
+    let settled: Vec<_> = settled.filter_map(|row| Some((row, row.decision.as_ref()?))).collect();
+    if as_json {
+        for (row, decision) in settled {
+            let line = json!({
+                "file": row.file, "row": row.row, "case_key": row.case_key, "row_identity": row.row_identity,
+                "action": decision.action, "asked_by": decision.asked_by, "reason": decision.reason,
+                "decided_at": decision.decided_at, "command_id": decision.command_id,
+            });
+            show::line(line)?;
+        }
+        return Ok(Exit::Done);
+    }
+    let count = settled.len();
+    let cells = settled.into_iter().map(|(row, decision)| {
+        let reason = decision.reason.clone().unwrap_or_default();
+        let (action, by) = (decision.action.clone(), decision.asked_by.clone());
+        let at = show::instant(decision.decided_at, 0);
+        [row.file.clone(), row.row.to_string(), row.case_key.clone(), action, by, reason, at]
+    });
+    show::line(show::table(&["file", "row", "case", "action", "by", "reason", "at (UTC)"], cells))?;
+    if count == 0 {
+        show::say(format!("no row of `{agency}` was fixed or dropped"));
+    }
+    Ok(Exit::Done)
 }
 
 /// A case number as everybody writes it, folded as the keys of cases are: «آب/۱۴۰۲/۱۲» is found, not `اب-1402-12` alone.
@@ -60,14 +113,7 @@ fn rows(deployment: &Deployment, agency: &str) -> Result<Vec<QuarantinedRow>, Fa
     let reader = deployment.reader(&StopSignal::new())?;
     let latest: BTreeMap<String, QuarantinedRow> = reader.latest(&deployment.topics()?.quarantine(agency))?;
     let mut rows: Vec<_> = latest.into_values().collect();
-    rows.sort_by(|one, other| {
-        (&one.source, &one.file, one.row, &one.row_identity).cmp(&(
-            &other.source,
-            &other.file,
-            other.row,
-            &other.row_identity,
-        ))
-    });
+    rows.sort_by(place_order);
     Ok(rows)
 }
 
@@ -90,7 +136,15 @@ fn show_row(row: &QuarantinedRow) -> Result<(), Failure> {
         QuarantineState::Faulty => "faulty",
         QuarantineState::Waiting => "waits behind a faulty row of its case",
     };
-    show::line(show::styled(show::HEADING, format!("{} row {}: {state}", row.file, row.row)))?;
+    let (state, said) = match &row.decision {
+        Some(decision) => {
+            let by = format!("{} by {}", decision.action, decision.asked_by);
+            let why = decision.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            (if decision.settled { "settled" } else { state }, format!(" ({by}{why})"))
+        }
+        None => (state, String::new()),
+    };
+    show::line(show::styled(show::HEADING, format!("{} row {}: {state}{said}", row.file, row.row)))?;
     for problem in &row.problems {
         let column = problem.column.as_deref().map(|column| format!("{column}: ")).unwrap_or_default();
         let value = problem.value.as_deref().filter(|value| !problem.message_en.contains(value));
@@ -101,6 +155,10 @@ fn show_row(row: &QuarantinedRow) -> Result<(), Failure> {
     for (column, value) in &row.columns {
         show::line(format!("    {column} = {value}"))?;
     }
+    for (column, value) in row.decision.iter().flat_map(|decision| &decision.changes) {
+        show::line(format!("    {column} is read as {value}"))?;
+    }
+    show::line(format!("    row identity: {}", row.row_identity))?;
     show::line("")?;
     Ok(())
 }

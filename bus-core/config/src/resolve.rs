@@ -228,6 +228,7 @@ impl Resolved {
         Ok(Connector {
             scan_interval: self.milliseconds("connector.scan_interval_ms")?,
             settle: self.milliseconds("connector.settle_ms")?,
+            once_patience: self.milliseconds("connector.once_patience_ms")?,
             commit_records: self.size("connector.commit_records")?,
         })
     }

@@ -56,6 +56,8 @@ pub struct Connector {
     pub scan_interval: Duration,
     /// How long a file must have stood unchanged before it is read.
     pub settle: Duration,
+    /// How long a single reading waits for what is away.
+    pub once_patience: Duration,
     /// Records of one transaction at most.
     pub commit_records: usize,
 }

@@ -189,6 +189,12 @@ pub const SETTINGS: &[Setting] = &[
         "How long a file must have stood unchanged before it is read, in milliseconds: a file that is still being copied is half a file.",
     ),
     plain(
+        "connector.once_patience_ms",
+        Kind::Whole(1000, 86_400_000),
+        "60000",
+        "How long `barid connect --once` waits for a broker or registry that is away before it ends with exit code 4, in milliseconds; a connector that watches waits for ever.",
+    ),
+    plain(
         "connector.commit_records",
         Kind::Whole(1, 100_000),
         "1000",

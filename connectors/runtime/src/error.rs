@@ -1,6 +1,6 @@
 //! What can stop a connector. What is wrong with a file or a row is no error: it is reported and the rest goes on.
 
-use std::path::PathBuf;
+use std::time::Duration;
 
 use barid_codec::{RecordError, RegistryError};
 use barid_kafka::{KafkaError, TransactionError};
@@ -8,19 +8,12 @@ use barid_kafka::{KafkaError, TransactionError};
 /// Why a connector cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectorError {
-    /// The path of a source names no file, and nothing would ever be read.
-    #[error("source `{source_name}`: no file matches `{path}`")]
-    NoFile { source_name: String, path: String },
-    /// The folder of a source cannot be listed.
-    #[error("cannot list `{}`", path.display())]
-    Folder {
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
-    /// Somebody writes the file while it is read.
-    #[error("`{}` changed while it was read; try again when it is complete", path.display())]
-    Changed { path: PathBuf },
+    /// Kafka or the registry has been away for as long as a single reading waits.
+    #[error(
+        "{what} for {} s; what was published stays published, and the next run goes on from there",
+        waited.as_secs()
+    )]
+    Away { what: String, waited: Duration },
     /// The file for which a configuration should be suggested cannot be read.
     #[error(transparent)]
     Source(#[from] crate::source::SourceFault),

@@ -6,24 +6,32 @@
 use std::path::{Path, PathBuf};
 
 use crate::mapping::SourceConfig;
-use crate::{ConnectorError, text};
+use crate::source::SourceFault;
+use crate::text;
 
 /// What Excel and copying programs leave beside the files that they work on.
 const PASSING_PREFIXES: &[&str] = &[".", "~$"];
 const PASSING_SUFFIXES: &[&str] = &[".tmp", ".part", ".partial", ".crdownload"];
 
 /// The files of a source in the order of their names, in which numbers count as numbers: the tenth export comes after the
-/// ninth. None is no error here: the first export may come tomorrow.
-pub(crate) fn files(source: &SourceConfig) -> Result<Vec<PathBuf>, ConnectorError> {
+/// ninth.
+///
+/// # Errors
+///
+/// If there is no file, which is none where the first export may come tomorrow; or if the folder cannot be listed.
+pub(crate) fn files(source: &SourceConfig) -> Result<Vec<PathBuf>, SourceFault> {
     let path = &source.path;
     let mut files = if path.is_dir() {
-        in_folder(path)?
+        in_folder(path).map_err(|error| SourceFault::closed_folder(path, &error))?
     } else if path.is_file() {
         return Ok(vec![path.clone()]);
     } else {
         matching(path)
     };
     files.retain(|file| !is_passing(file));
+    if files.is_empty() {
+        return Err(SourceFault::absent(path));
+    }
     files.sort_by_cached_key(|file| (pieces(&file.to_string_lossy()), file.clone()));
     Ok(files)
 }
@@ -55,11 +63,10 @@ pub(crate) fn name(path: &Path) -> String {
     path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }
 
-fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, ConnectorError> {
-    let failed = |source| ConnectorError::Folder { path: folder.to_owned(), source };
+fn in_folder(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
         if path.is_file() {
             files.push(path);
         }

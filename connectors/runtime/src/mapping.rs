@@ -25,7 +25,8 @@ use barid_schemas::catalogue::Service;
 use crate::cast::{Cast, CastOptions};
 use crate::source::FileFormat;
 
-pub(crate) use problem::{MachineRule, ROW_TOO_LARGE, machine_problem, row_too_large};
+pub(crate) use check::FILL_IN;
+pub(crate) use problem::{MachineRule, ROW_TOO_LARGE, RowReason, machine_problem, row_too_large};
 pub(crate) use row::{MappedRow, Moment, RowMapper};
 use target::Fact;
 pub(crate) use target::Target;
@@ -98,6 +99,8 @@ pub(crate) struct Places {
 pub(crate) struct CaseRule {
     pub(crate) columns: Vec<String>,
     pub(crate) cast: Cast,
+    /// Stands before the number in the key of the case and nowhere else; empty if the number is enough.
+    pub(crate) prefix: String,
 }
 
 /// Where the service comes from.
@@ -105,6 +108,16 @@ pub(crate) struct CaseRule {
 pub(crate) enum ServiceRule {
     Fixed(String),
     Words { column: String, options: CastOptions, words: Vec<String> },
+}
+
+impl ServiceRule {
+    /// The services that rows may have.
+    pub(crate) fn codes(&self) -> BTreeSet<String> {
+        match self {
+            Self::Fixed(service) => BTreeSet::from([service.clone()]),
+            Self::Words { options, .. } => options.words.values().cloned().collect(),
+        }
+    }
 }
 
 /// The status words of each service.

@@ -21,6 +21,7 @@
 //!
 //! No value of a row is logged: files, row numbers, columns and reason codes only.
 
+mod outage;
 mod session;
 mod state;
 mod telemetry;
@@ -37,6 +38,7 @@ use barid_telemetry::{Metrics, Readiness};
 
 use crate::reading::{FileFault, FileReport};
 use crate::{ConnectorConfig, ConnectorError, Keys};
+use outage::Outage;
 use session::Session;
 use telemetry::Counters;
 
@@ -48,6 +50,8 @@ const SETTLE_TIME: Duration = Duration::from_secs(1);
 /// [`Connector::with_commit_records`], where nobody says otherwise: enough to carry the cost of a commit, few enough that
 /// the transaction stays far below the broker's time limit.
 const COMMIT_RECORDS: usize = 1_000;
+/// [`Connector::with_once_patience`], where nobody says otherwise.
+const ONCE_PATIENCE: Duration = Duration::from_secs(60);
 /// Fenced again within this time: there is another process.
 const FENCED_AGAIN: Duration = Duration::from_secs(60);
 
@@ -111,6 +115,7 @@ pub struct Connector {
     config: ConnectorConfig,
     settle_time: Duration,
     commit_records: usize,
+    once_patience: Duration,
     settings: ConnectorSettings,
     metrics: Metrics,
     readiness: Readiness,
@@ -120,8 +125,8 @@ impl Connector {
     /// A connector that has not begun.
     #[must_use]
     pub fn new(config: ConnectorConfig, settings: ConnectorSettings, metrics: Metrics, readiness: Readiness) -> Self {
-        let (settle_time, commit_records) = (SETTLE_TIME, COMMIT_RECORDS);
-        Self { config, settle_time, commit_records, settings, metrics, readiness }
+        let (settle_time, commit_records, once_patience) = (SETTLE_TIME, COMMIT_RECORDS, ONCE_PATIENCE);
+        Self { config, settle_time, commit_records, once_patience, settings, metrics, readiness }
     }
 
     /// How long a watched file must have stood unchanged before it is read: a file that is still being copied is half a
@@ -137,15 +142,41 @@ impl Connector {
         Self { commit_records: commit_records.max(1), ..self }
     }
 
+    /// How long Kafka or the registry may be away at a stretch before a connector that reads once gives up. One that watches
+    /// waits for ever.
+    #[must_use]
+    pub fn with_once_patience(self, once_patience: Duration) -> Self {
+        Self { once_patience, ..self }
+    }
+
     /// Reads and publishes until the stop signal, or with `once` until every file has been read.
     ///
-    /// Broker or registry away: says so once, waits, goes on by itself.
+    /// Broker or registry away: says so once, waits, goes on by itself; with `once` for a limited time, then `stop` is given.
     ///
     /// # Errors
     ///
-    /// If another process has taken over the agency, if Kafka or the registry refuse for good, and with `once` if a source
-    /// names no file.
+    /// If another process has taken over the agency, if Kafka or the registry refuse for good, and with `once` if they are
+    /// away for too long.
     pub fn run(self, stop: &StopSignal) -> Result<Report, ConnectorError> {
+        if !self.settings.once {
+            return self.sessions(stop, &Outage::default());
+        }
+        let outage = Outage::default();
+        let limit = self.once_patience;
+        let (servers, readiness) = (self.settings.cluster.bootstrap_servers().to_owned(), self.readiness.clone());
+        let (gave_up, report) = outage.guard(limit, stop, || self.sessions(stop, &outage));
+        let report = report?;
+        if gave_up {
+            let what = match readiness.failing().into_iter().find(|(part, _)| part == "registry") {
+                Some((_, reason)) => format!("the registry has been away ({reason})"),
+                None => format!("no broker has answered at `{servers}`"),
+            };
+            return Err(ConnectorError::Away { what, waited: limit });
+        }
+        Ok(report)
+    }
+
+    fn sessions(self, stop: &StopSignal, outage: &Outage) -> Result<Report, ConnectorError> {
         let counters = Counters::new(&self.metrics, &self.config.agency);
         let mut report = Report::default();
         let mut wait = FIRST_WAIT;
@@ -155,10 +186,12 @@ impl Connector {
         }
         while !stop.is_stopped() {
             let began = Instant::now();
-            let interruption = match Session::run(&self, &counters, &mut report, stop) {
+            let done = (report.events, report.files.len());
+            let interruption = match Session::run(&self, &counters, &mut report, stop, outage) {
                 Ok(()) => break,
                 Err(interruption) => interruption,
             };
+            outage.begins(done != (report.events, report.files.len()));
             match interruption {
                 Interruption::Stopped => break,
                 Interruption::Failed(error) => return Err(error),

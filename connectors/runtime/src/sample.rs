@@ -20,13 +20,17 @@ pub fn sample_check(folder: &AgencyFolder, root: &Path) -> Result<(), String> {
     catalogue.add("catalogue.toml", folder.catalogue).map_err(|mistakes| mistakes.to_string())?;
     let config = load_config(folder.connector, &root.join("connector.toml"), &catalogue);
     let config = config.map_err(|mistakes| mistakes.to_string())?;
-    let run = dry_run(&config, &sample_keys()?, Millis(0)).map_err(|error| error.to_string())?;
+    let mut lines = Vec::new();
+    let run = dry_run(&config, &sample_keys()?, Millis(0), |line| {
+        lines.push(line);
+        Ok::<(), String>(())
+    })?;
     let mut differences = Vec::new();
     for fault in run.faults.iter().flat_map(|fault| &fault.faults) {
         differences.push(fault.to_string());
     }
     let mut rows = std::collections::BTreeMap::new();
-    for line in run.lines {
+    for line in lines {
         match line {
             DryRunLine::Quarantined(value) => differences.push(format!("quarantined: {value}")),
             DryRunLine::Event(value) => {

@@ -12,6 +12,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::cast::{Cast, CastOptions};
+use crate::mapping::FILL_IN;
 use crate::source::{FileFormat, Kind, Opened};
 use crate::{ConnectorError, text};
 use guess::{Guess, Role};
@@ -20,20 +21,29 @@ use guess::{Guess, Role};
 const ROWS: usize = 20_000;
 /// A column with more different words than this is not the status.
 const WORDS: usize = 40;
-/// What is to be filled in by a person. No code of the catalogue is written in capitals.
-const FILL_IN: &str = "FILL_IN";
+/// So many damaged cells are enough to see what is wrong with a column.
+const ROWS_TOLD: usize = 3;
 
 /// What was seen of a column.
 struct Column {
     name: String,
     /// Cells that are not empty.
     filled: usize,
-    /// How many of them each cast can read.
-    fits: Vec<(Cast, usize)>,
+    /// What each cast makes of them.
+    fits: Vec<Fit>,
     /// Different texts as first written, up to [`WORDS`] and one more.
     words: Vec<String>,
     keys: BTreeSet<String>,
     different: BTreeSet<u64>,
+}
+
+/// What one cast makes of the cells of a column.
+struct Fit {
+    cast: Cast,
+    /// How many it can read.
+    read: usize,
+    /// The first data rows that it cannot, up to [`ROWS_TOLD`].
+    refused: Vec<u64>,
 }
 
 impl Column {
@@ -41,21 +51,25 @@ impl Column {
         Self {
             name: name.to_owned(),
             filled: 0,
-            fits: guess::TELLING_CASTS.iter().map(|cast| (*cast, 0)).collect(),
+            fits: guess::TELLING_CASTS.iter().map(|cast| Fit { cast: *cast, read: 0, refused: Vec::new() }).collect(),
             words: Vec::new(),
             keys: BTreeSet::new(),
             different: BTreeSet::new(),
         }
     }
 
-    fn see(&mut self, cell: &str) {
+    fn see(&mut self, row: u64, cell: &str) {
         let options = CastOptions::default();
         if matches!(Cast::Text.apply(cell, &options), Ok(None)) {
             return;
         }
         self.filled += 1;
-        for (cast, fits) in &mut self.fits {
-            *fits += usize::from(cast.apply(cell, &options).is_ok());
+        for fit in &mut self.fits {
+            if fit.cast.apply(cell, &options).is_ok() {
+                fit.read += 1;
+            } else if fit.refused.len() < ROWS_TOLD {
+                fit.refused.push(row);
+            }
         }
         let key = text::key(cell);
         self.different.insert(xxhash_rust::xxh3::xxh3_64(key.as_bytes()));
@@ -64,11 +78,27 @@ impl Column {
         }
     }
 
-    /// The cast that reads nearly all cells; the first in the order of how much it tells.
+    /// The cast that reads nearly all cells, the first in the order of how much it tells; else one that hardly fits by chance
+    /// and reads most of them. Damaged cells are what the mapping is for.
     fn cast(&self) -> Option<Cast> {
-        // One cell in ten may be damaged: that is what the mapping is for.
-        let enough = |fits: usize| self.filled > 0 && fits * 10 >= self.filled * 9;
-        self.fits.iter().find(|(_, fits)| enough(*fits)).map(|(cast, _)| *cast)
+        let nearly_all = self.fits.iter().find(|fit| self.filled > 0 && fit.read * 10 >= self.filled * 9);
+        let most = || self.fits.iter().rev().filter(|fit| self.is_read_by(fit.cast)).max_by_key(|fit| fit.read);
+        nearly_all.or_else(most).map(|fit| fit.cast)
+    }
+
+    /// Whether the content speaks for a cast.
+    fn is_read_by(&self, cast: Cast) -> bool {
+        let Some(fit) = self.fits.iter().find(|fit| fit.cast == cast) else { return false };
+        fit.read * 10 >= self.filled * 9 || guess::is_by_no_chance(cast) && fit.read * 2 > self.filled
+    }
+
+    /// What a cast cannot read, for the person who decides.
+    fn exceptions(&self, cast: Cast) -> Option<String> {
+        let fit = self.fits.iter().find(|fit| fit.cast == cast && fit.read < self.filled)?;
+        let rows = fit.refused.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+        let (refused, more) = (self.filled - fit.read, if self.filled - fit.read > ROWS_TOLD { ", …" } else { "" });
+        let noun = if fit.refused.len() == 1 { "row" } else { "rows" };
+        Some(format!("# no `{}` in {refused} of {} cells: {noun} {rows}{more}", cast.name(), self.filled))
     }
 }
 
@@ -83,14 +113,14 @@ pub fn suggest(path: &Path) -> Result<String, ConnectorError> {
     let mut columns: Vec<Column> = opened.header().iter().map(|name| Column::new(name)).collect();
     let mut rows = 0;
     for row in opened.take(ROWS) {
-        let cells = match row {
-            Ok(row) => row.cells,
+        let row = match row {
+            Ok(row) => row,
             Err(fault) if fault.is_of_one_row() => continue,
             Err(fault) => return Err(fault.into()),
         };
         rows += 1;
-        for (column, cell) in columns.iter_mut().zip(&cells) {
-            column.see(cell);
+        for (column, cell) in columns.iter_mut().zip(&row.cells) {
+            column.see(row.row, cell);
         }
     }
     let mut guess = Guess::of(&columns, rows);

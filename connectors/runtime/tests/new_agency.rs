@@ -1,10 +1,11 @@
 //! The example of `docs/new-agency.md` works, and the page says what is true.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use barid_connector::cast::Cast;
 use barid_connector::source::FileFormat;
-use barid_connector::{ConnectorConfig, DryRun, Keys, dry_run, load_config, suggest};
+use barid_connector::{ConnectorConfig, DryRun, Keys, dry_run, load_config, reason_codes, suggest};
 use barid_event::Secret;
 use barid_schemas::{Catalogue, Millis};
 use serde_json::Value;
@@ -32,15 +33,38 @@ fn config(connector: &str) -> ConnectorConfig {
     load_config(connector, &example("connector.toml"), &catalogue).unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
-fn run(connector: &str) -> DryRun {
+/// A dry run and its lines.
+struct Ran {
+    run: DryRun,
+    lines: Vec<Value>,
+}
+
+impl std::ops::Deref for Ran {
+    type Target = DryRun;
+
+    fn deref(&self) -> &DryRun {
+        &self.run
+    }
+}
+
+fn run(connector: &str) -> Ran {
+    try_out(&config(connector))
+}
+
+fn try_out(config: &ConnectorConfig) -> Ran {
     let secret = |name: &str| Secret::from_bytes(format!("{name} of the example")).unwrap();
     let keys = Keys { connector: secret("the key"), correlation: secret("the other"), watch: secret("the third") };
-    dry_run(&config(connector), &keys, Millis(0)).unwrap()
+    let mut lines = Vec::new();
+    let run = dry_run(config, &keys, Millis(0), |line| {
+        lines.push(line.json().clone());
+        Ok::<(), std::convert::Infallible>(())
+    });
+    Ran { run: run.unwrap_or_else(|never| match never {}), lines }
 }
 
 /// The events without their ids, which differ from key to key.
-fn without_ids(run: &DryRun) -> Vec<Value> {
-    let mut events: Vec<Value> = run.lines.iter().map(|line| line.json().clone()).collect();
+fn without_ids(run: &Ran) -> Vec<Value> {
+    let mut events: Vec<Value> = run.lines.clone();
     for event in events.iter_mut().filter_map(Value::as_object_mut) {
         event.remove("event_id");
         event.remove("corr_id");
@@ -65,7 +89,7 @@ fn the_example_gives_the_events_that_stand_beside_it() {
 #[test]
 fn the_rows_of_one_case_are_one_matter_whatever_their_spelling() {
     let run = run(&text(example("connector.toml")));
-    let corr_ids: Vec<&Value> = run.lines[..4].iter().map(|line| &line.json()["corr_id"]).collect();
+    let corr_ids: Vec<&Value> = run.lines[..4].iter().map(|line| &line["corr_id"]).collect();
     assert!(corr_ids.windows(2).all(|pair| pair[0] == pair[1]));
 }
 
@@ -114,6 +138,43 @@ fn the_page_shows_the_files_of_the_example_as_they_are() {
         }
         assert!(files.iter().any(|file| file.contains(block.trim_end())), "no file of the example has\n{block}");
     }
+}
+
+#[test]
+fn the_page_has_every_reason_and_no_other() {
+    let page = page();
+    let table = page.split("| what you see |").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap();
+    let told = table.lines().filter_map(|row| row.strip_prefix("| ")?.split(" |").next());
+    let told: BTreeSet<&str> = told.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    let known: BTreeSet<&str> = reason_codes().collect();
+    assert_eq!(told, known);
+}
+
+#[test]
+fn one_file_that_is_absent_stops_no_other_source() {
+    let text = text(example("connector.toml"));
+    let source = &text[text.find("[[source]]").unwrap()..];
+    let name = source.lines().find(|line| line.starts_with("name")).unwrap();
+    let path = source.lines().find(|line| line.starts_with("path")).unwrap();
+    let absent = source.replace(name, "name = \"absent\"").replace(path, "path = \"exports/nothing-*.csv\"");
+    let run = run(&text.replace(source, &format!("{absent}\n{source}")));
+    assert_eq!(run.files[0].published, 8, "the source behind it is read");
+    let fault = &run.faults[0].faults[0];
+    assert_eq!((run.faults[0].source.as_str(), fault.reason.code()), ("absent", "no_file"));
+    assert!(fault.to_string().contains("nothing-*.csv"), "{fault}");
+}
+
+#[test]
+fn two_sources_that_tell_of_the_same_cases_are_named() {
+    let text = text(example("connector.toml"));
+    let source = &text[text.find("[[source]]").unwrap()..];
+    let name = source.lines().find(|line| line.starts_with("name")).unwrap();
+    let again = source.replace(name, "name = \"again\"").replace("[source.case]", "[source.case]\nprefix = \"again\"");
+    assert_eq!(run(&format!("{text}\n{again}")).shared, []);
+    let other_rows = again.replace("prefix = \"again\"\n", "").replace("county = ", "# county = ");
+    let shared = &run(&format!("{text}\n{other_rows}")).shared;
+    assert_eq!(shared.len(), 1, "{shared:?}");
+    assert_eq!((shared[0].cases, shared[0].sources[1].as_str()), (3, "again"));
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! From the file as people write it to the configuration that the program uses; all mistakes at once.
 
 mod field;
+mod fill_in;
+
+pub(crate) use fill_in::FILL_IN;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -29,12 +32,14 @@ const CASE_CASTS: &[Cast] = &[Cast::Text, Cast::TrackingCode, Cast::NationalId, 
 
 pub(super) fn check(text: &str, path: &Path, catalogue: &Catalogue) -> Result<ConnectorConfig, Mistakes> {
     let file = path.display().to_string();
-    let written: WrittenConfig = parse_toml(&file, text)?;
+    let written: WrittenConfig = match parse_toml(&file, text) {
+        Ok(written) => written,
+        Err(mistakes) => return Err(fill_in::told_first(&file, text, mistakes)),
+    };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut checker = Checker { file: &file, text, catalogue, agency: String::new(), mistakes: Mistakes::new() };
     let config = checker.config(&written, path);
-    let mut mistakes = checker.mistakes;
-    mistakes.sort();
+    let mistakes = fill_in::told_first(&file, text, checker.mistakes);
     mistakes.into_result(config)
 }
 
@@ -106,7 +111,7 @@ impl Checker<'_> {
                 .push(mistake.with_cure("add a `[[source]]`; `barid connect --suggest FILE` writes a first one"));
         }
         let mut names = BTreeSet::new();
-        let sources = written
+        let sources: Vec<SourceConfig> = written
             .sources
             .iter()
             .map(|source| {
@@ -117,6 +122,7 @@ impl Checker<'_> {
                 self.source(source, path, &services, &places)
             })
             .collect();
+        self.mixed_cases(written, &sources);
         let connector = &written.connector;
         ConnectorConfig {
             agency: self.agency.clone(),
@@ -163,10 +169,7 @@ impl Checker<'_> {
         let mut columns = BTreeSet::new();
         let case = self.case(written, &mut columns);
         let service = self.service(&written.service, services, &mut columns);
-        let possible = match &service {
-            ServiceRule::Fixed(service) => BTreeSet::from([service.clone()]),
-            ServiceRule::Words { options, .. } => options.words.values().cloned().collect(),
-        };
+        let possible = service.codes();
         let status = self.status(&written.status, services, &possible, written);
         columns.insert(status.column.clone());
         let row_key = written.row_key.as_ref().map(|column| column.get_ref().clone());
@@ -229,7 +232,35 @@ impl Checker<'_> {
         }
         let names: Vec<String> = case.columns.iter().map(|column| column.get_ref().clone()).collect();
         columns.extend(names.iter().cloned());
-        CaseRule { columns: names, cast }
+        let prefix = case.prefix.as_ref().map_or_else(String::new, |prefix| prefix.get_ref().trim().to_owned());
+        let names_nothing = !prefix.is_empty() && !prefix.chars().any(char::is_alphanumeric);
+        if let Some(written) = case.prefix.as_ref().filter(|_| names_nothing) {
+            self.add(written, format!("the prefix `{prefix}` has no letter and no digit"), "write a word");
+        }
+        CaseRule { columns: names, cast, prefix }
+    }
+
+    /// Two sources for other services: the number 12 of one is hardly the case 12 of the other. Who says so with a prefix, an
+    /// empty one too, knows about it.
+    fn mixed_cases(&mut self, written: &WrittenConfig, sources: &[SourceConfig]) {
+        for (index, (written, source)) in written.sources.iter().zip(sources).enumerate() {
+            if written.case.prefix.is_some() {
+                continue;
+            }
+            let services = source.service.codes();
+            let mixed = |other: &&SourceConfig| other.case.prefix.is_empty() && other.service.codes() != services;
+            if let Some(other) = sources[..index].iter().find(mixed) {
+                let message = format!(
+                    "the sources `{}` and `{}` are for other services, and a case of one could have the number of a \
+                     case of the other",
+                    other.name, source.name
+                );
+                let cure = "add `prefix = \"…\"` to the `[source.case]` of the one that has not been published yet (a \
+                            prefix that comes later makes all cases of its source new ones); `prefix = \"\"` if no number \
+                            is in both, or if it means the same case";
+                self.add(&written.name, message, cure);
+            }
+        }
     }
 
     fn cast(&mut self, written: &Spanned<String>) -> Option<Cast> {

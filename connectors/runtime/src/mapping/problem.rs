@@ -7,7 +7,29 @@ use barid_mistake::nearest;
 use barid_schemas::records::Problem;
 
 use crate::cast::CastFault;
+use crate::reason::reasons;
 use crate::source::SourceFault;
+
+reasons! {
+    /// What is wrong with a row whose cells can be read.
+    pub(crate) enum RowReason {
+        MissingCase = "missing_case",
+        MissingService = "missing_service",
+        MissingStatus = "missing_status",
+        MissingDate = "missing_date",
+        /// A field that the mapping calls `required`.
+        MissingValue = "missing_value",
+        UnknownService = "unknown_service",
+        UnknownStatus = "unknown_status",
+        UnknownCounty = "unknown_county",
+        UnknownAgency = "unknown_agency",
+        /// No record could hold it.
+        TooLarge = "row_too_large",
+        ImpossibleTransition = "impossible_transition",
+        RepeatedStatus = "repeated_status",
+        ServiceChanged = "service_changed",
+    }
+}
 
 /// A fault of one cell.
 pub(super) fn of_cast(column: &str, value: &str, fault: CastFault) -> Problem {
@@ -32,9 +54,9 @@ pub(super) fn of_source(fault: &SourceFault) -> Problem {
 }
 
 /// A column that every row must fill is empty.
-pub(super) fn empty(reason: &str, column: &str, what_en: &str, what_fa: &str) -> Problem {
+pub(super) fn empty(reason: RowReason, column: &str, what_en: &str, what_fa: &str) -> Problem {
     Problem {
-        reason: reason.to_owned(),
+        reason: reason.code().to_owned(),
         column: Some(column.to_owned()),
         value: None,
         message_en: format!("column `{column}` is empty, but it tells {what_en}; fill it in and export again"),
@@ -46,7 +68,7 @@ pub(super) fn empty(reason: &str, column: &str, what_en: &str, what_fa: &str) ->
 
 /// A word that no table of the mapping knows.
 pub(super) fn unknown_word(
-    reason: &str,
+    reason: RowReason,
     column: &str,
     value: &str,
     (what_en, what_fa): (&str, &str),
@@ -58,7 +80,7 @@ pub(super) fn unknown_word(
         (format!(" (did you mean `{near}`?)"), format!(" (آیا «{near}» منظور است؟)"))
     });
     Problem {
-        reason: reason.to_owned(),
+        reason: reason.code().to_owned(),
         column: Some(column.to_owned()),
         value: Some(value.to_owned()),
         message_en: format!(
@@ -71,7 +93,7 @@ pub(super) fn unknown_word(
 }
 
 /// Reason code of a row that no record could hold.
-pub(crate) const ROW_TOO_LARGE: &str = "row_too_large";
+pub(crate) const ROW_TOO_LARGE: &str = RowReason::TooLarge.code();
 
 /// The row is too large; the cell that is the largest is named and not quoted.
 pub(crate) fn row_too_large(column: &str, most_kib: usize) -> Problem {
@@ -92,17 +114,17 @@ pub(crate) fn row_too_large(column: &str, most_kib: usize) -> Problem {
 pub(crate) fn machine_problem(column: &str, value: &str, service: &str, rule: &MachineRule<'_>) -> Problem {
     let (reason, en, fa) = match *rule {
         MachineRule::Unreachable { from, to } => (
-            "impossible_transition",
+            RowReason::ImpossibleTransition,
             format!("`{service}` has no way from `{from}` to `{to}`"),
             format!("در «{service}» راهی از «{from}» به «{to}» نیست"),
         ),
         MachineRule::Repeated { status } => (
-            "repeated_status",
+            RowReason::RepeatedStatus,
             format!("the case is `{status}` already, and `{service}` has no way back to it"),
             format!("پرونده هم‌اکنون «{status}» است و در «{service}» راهی برای بازگشت به آن نیست"),
         ),
         MachineRule::TooLate { status, next } => (
-            "impossible_transition",
+            RowReason::ImpossibleTransition,
             format!(
                 "the row is older than what is published, and `{service}` has no way from `{status}` to `{next}`, \
                  which the case had afterwards"
@@ -112,19 +134,28 @@ pub(crate) fn machine_problem(column: &str, value: &str, service: &str, rule: &M
             ),
         ),
         MachineRule::OtherService { known } => (
-            "service_changed",
+            RowReason::ServiceChanged,
             format!("the case was published under `{known}`, this row belongs to `{service}`"),
             format!("پرونده با «{known}» منتشر شده، ولی این ردیف از «{service}» است"),
         ),
     };
+    let (cure_en, cure_fa) = match rule {
+        MachineRule::OtherService { .. } => (
+            "if two sources, or two services of one export, number their cases alike, part them in `[source.case]` of \
+             connector.toml: by `prefix`, or by the column of the service; else correct the service in the source",
+            "اگر دو منبع یا دو خدمت یک خروجی شماره‌های یکسان دارند، آن‌ها را در `[source.case]` با `prefix` یا با ستون خدمت جدا کنید؛ وگرنه خدمت را در مبدأ درست کنید",
+        ),
+        _ => (
+            "correct status or date in the source, or the transitions of the service in catalogue.toml",
+            "وضعیت یا تاریخ را در مبدأ درست کنید، یا گذارهای خدمت را در catalogue.toml",
+        ),
+    };
     Problem {
-        reason: reason.to_owned(),
+        reason: reason.code().to_owned(),
         column: Some(column.to_owned()),
         value: Some(value.to_owned()),
-        message_en: format!(
-            "{en}; correct status or date in the source, or the transitions of the service in catalogue.toml"
-        ),
-        message_fa: format!("{fa}؛ وضعیت یا تاریخ را در مبدأ درست کنید، یا گذارهای خدمت را در catalogue.toml"),
+        message_en: format!("{en}; {cure_en}"),
+        message_fa: format!("{fa}؛ {cure_fa}"),
     }
 }
 

@@ -9,6 +9,7 @@ use barid_schemas::{Date, Millis};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::case_key::case_key;
+use super::problem::RowReason;
 use super::target::{Fact, Facts, Kind, Target};
 use super::{Input, Rule, ServiceRule, SourceConfig, Split, When, problem};
 use crate::cast::{Cast, CastOptions, Timestamp, Value, start_of_day};
@@ -107,7 +108,7 @@ impl<'a> RowMapper<'a> {
         let service = reader.service();
         let status = service.as_deref().and_then(|service| reader.status(service));
         let (moment, facts, content_hash) = reader.fields(service.as_deref(), status.as_deref());
-        let problems = reader.problems;
+        let problems = each_once(reader.problems);
         let row_key = self.config.row_key.as_ref().and_then(|column| columns.get(column)).map(|cell| text::key(cell));
         MappedRow {
             source: Arc::clone(&self.source),
@@ -124,6 +125,17 @@ impl<'a> RowMapper<'a> {
             problems,
         }
     }
+}
+
+/// A column that fills two fields has the same fault twice.
+fn each_once(problems: Vec<Problem>) -> Vec<Problem> {
+    let mut kept: Vec<Problem> = Vec::with_capacity(problems.len());
+    for problem in problems {
+        if !kept.contains(&problem) {
+            kept.push(problem);
+        }
+    }
+    kept
 }
 
 struct Reader<'a> {
@@ -144,19 +156,19 @@ impl Reader<'_> {
             let cell = self.cell(column).to_owned();
             match rule.cast.apply(&cell, &CastOptions::default()) {
                 Ok(Some(value)) => parts.push(text_of(value).unwrap_or(cell)),
-                Ok(None) => self.problems.push(problem::empty("missing_case", column, "the case", "پرونده")),
+                Ok(None) => self.problems.push(problem::empty(RowReason::MissingCase, column, "the case", "پرونده")),
                 Err(fault) => self.problems.push(problem::of_cast(column, &cell, fault)),
             }
         }
         if parts.len() < rule.columns.len() {
             return String::new();
         }
-        let key = case_key(parts.iter().map(String::as_str));
         // A case number of signs only, such as `---`, names no case.
-        if key.chars().any(char::is_alphanumeric) {
-            return key;
+        if parts.iter().any(|part| part.chars().any(char::is_alphanumeric)) {
+            let prefix = Some(rule.prefix.as_str()).filter(|prefix| !prefix.is_empty());
+            return case_key(prefix.into_iter().chain(parts.iter().map(String::as_str)));
         }
-        self.problems.push(problem::empty("missing_case", &rule.columns[0], "the case", "پرونده"));
+        self.problems.push(problem::empty(RowReason::MissingCase, &rule.columns[0], "the case", "پرونده"));
         String::new()
     }
 
@@ -168,13 +180,20 @@ impl Reader<'_> {
                 match Cast::Words.apply(&cell, options) {
                     Ok(Some(value)) => text_of(value),
                     Ok(None) => {
-                        self.problems.push(problem::empty("missing_service", column, "the service", "خدمت"));
+                        self.problems.push(problem::empty(RowReason::MissingService, column, "the service", "خدمت"));
                         None
                     }
                     Err(_) => {
                         let what = ("service", "خدمت");
                         let table = "source.service.words";
-                        self.problems.push(problem::unknown_word("unknown_service", column, &cell, what, table, words));
+                        self.problems.push(problem::unknown_word(
+                            RowReason::UnknownService,
+                            column,
+                            &cell,
+                            what,
+                            table,
+                            words,
+                        ));
                         None
                     }
                 }
@@ -187,7 +206,7 @@ impl Reader<'_> {
         let column = &rule.column;
         let cell = self.cell(column).to_owned();
         if matches!(Cast::Text.apply(&cell, &CastOptions::default()), Ok(None)) {
-            self.problems.push(problem::empty("missing_status", column, "the status", "وضعیت"));
+            self.problems.push(problem::empty(RowReason::MissingStatus, column, "the status", "وضعیت"));
             return None;
         }
         let words = rule.words.get(service);
@@ -196,7 +215,7 @@ impl Reader<'_> {
             let known = words.map_or(&[][..], |words| &words.words);
             let what = ("status word", "وضعیت");
             let table = format!("source.status.words.{service}");
-            self.problems.push(problem::unknown_word("unknown_status", column, &cell, what, &table, known));
+            self.problems.push(problem::unknown_word(RowReason::UnknownStatus, column, &cell, what, &table, known));
         }
         found.cloned()
     }
@@ -250,7 +269,12 @@ impl Reader<'_> {
             _ => {
                 // Either empty, or a problem that has been noted.
                 if !self.problems.iter().any(|problem| problem.column.as_deref() == Some(column)) {
-                    self.problems.push(problem::empty("missing_date", column, "when the status came", "زمان وضعیت"));
+                    self.problems.push(problem::empty(
+                        RowReason::MissingDate,
+                        column,
+                        "when the status came",
+                        "زمان وضعیت",
+                    ));
                 }
                 Moment::Unknown
             }
@@ -274,7 +298,7 @@ impl Reader<'_> {
                 if value.is_none() && rule.required && self.problems.len() == before {
                     let path = target.path;
                     self.problems.push(problem::empty(
-                        "missing_value",
+                        RowReason::MissingValue,
                         column,
                         &format!("`{path}`"),
                         &format!("«{path}»"),
@@ -313,7 +337,14 @@ impl Reader<'_> {
                     let known = &self.config.places.county_names;
                     let what = ("county", "شهرستان");
                     let table = "words of `county`";
-                    self.problems.push(problem::unknown_word("unknown_county", column, &name, what, table, known));
+                    self.problems.push(problem::unknown_word(
+                        RowReason::UnknownCounty,
+                        column,
+                        &name,
+                        what,
+                        table,
+                        known,
+                    ));
                 }
                 Fact::Text(found?)
             }
@@ -323,7 +354,14 @@ impl Reader<'_> {
                     let known: Vec<_> = self.config.places.agencies.iter().cloned().collect();
                     let table = format!("words of `{}`", target.path);
                     let what = ("agency", "دستگاه");
-                    self.problems.push(problem::unknown_word("unknown_agency", column, &code, what, &table, &known));
+                    self.problems.push(problem::unknown_word(
+                        RowReason::UnknownAgency,
+                        column,
+                        &code,
+                        what,
+                        &table,
+                        &known,
+                    ));
                     return None;
                 }
                 Fact::Text(code)

@@ -287,3 +287,63 @@ fn a_changed_mapping_or_machine_has_another_fingerprint() {
     let other = load_config(&connector(""), "office/connector.toml".as_ref(), &catalogue).unwrap();
     assert_ne!(one.sha256, other.sha256);
 }
+
+/// A second source, for `service`, with these lines in its `[source.case]`.
+fn second(service: &str, case: &str) -> String {
+    let first = connector("");
+    let source = first[first.find("[[source]]").unwrap()..].replace("\"permits\"", "\"berths\"");
+    let source =
+        source.replace("harbour_permit", service).replace("columns = [\"no\"]", &format!("columns = [\"no\"]\n{case}"));
+    format!("{first}\n{source}")
+}
+
+/// A catalogue with a second service.
+fn two_services() -> Catalogue {
+    let mut catalogue = Catalogue::shared();
+    let (agency, service) = CATALOGUE.split_once("[[service]]").unwrap();
+    let berth = service.replace("harbour_permit", "berth_permit");
+    let text = format!("{agency}[[service]]{service}\n[[service]]{berth}");
+    catalogue.add("catalogue.toml", &text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    catalogue
+}
+
+fn load_two(case: &str) -> Result<super::ConnectorConfig, String> {
+    let text = second("berth_permit", case);
+    load_config(&text, "office/connector.toml".as_ref(), &two_services()).map_err(|mistakes| mistakes.to_string())
+}
+
+#[test]
+fn two_sources_that_could_number_their_cases_alike_must_say_what_is_meant() {
+    let mistakes = load_two("").unwrap_err();
+    assert!(mistakes.contains("the sources `permits` and `berths` are for other services"), "{mistakes}");
+    assert!(mistakes.contains("prefix = "), "{mistakes}");
+    for said in ["prefix = \"berth\"", "prefix = \"\""] {
+        load_two(said).unwrap_or_else(|mistakes| panic!("{said}: {mistakes}"));
+    }
+    let of_one_service = second("harbour_permit", "");
+    load(&of_one_service).unwrap_or_else(|mistakes| panic!("one service in two files: {mistakes}"));
+    assert!(load_two("prefix = \"--\"").unwrap_err().contains("no letter and no digit"));
+}
+
+#[test]
+fn a_prefix_parts_the_cases_of_two_sources_and_is_shown_nowhere() {
+    let config = load_two("prefix = \"berth\"").unwrap();
+    let columns: BTreeMap<String, String> =
+        [("no", "12"), ("status", "ثبت"), ("date", "1401/01/01")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    let keys: Vec<String> = config
+        .sources
+        .iter()
+        .map(|source| RowMapper::new(source, "export.csv").map(1, columns.clone()).case_key)
+        .collect();
+    assert_eq!(keys, ["12", "berth:12"]);
+    let nameless = columns.into_iter().map(|(name, cell)| (name, cell.replace("12", "--"))).collect();
+    let row = RowMapper::new(&config.sources[1], "export.csv").map(1, nameless);
+    assert_eq!(row.case_key, "", "a prefix alone names no case");
+}
+
+#[test]
+fn a_fault_of_a_column_that_fills_two_fields_is_told_once() {
+    let fields = "deadline_at = { column = \"until\", cast = \"jalali_date\" }\n\"decision.valid_until\" = { column = \"until\", cast = \"jalali_date\" }";
+    let row = map(fields, &[("until", "1401/07/31")]);
+    assert_eq!(row.problems.len(), 1, "{:?}", row.problems);
+}

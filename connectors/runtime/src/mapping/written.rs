@@ -53,6 +53,7 @@ pub(super) struct WrittenSource {
 pub(super) struct WrittenCase {
     pub(super) columns: Vec<Spanned<String>>,
     pub(super) cast: Option<Spanned<String>>,
+    pub(super) prefix: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]

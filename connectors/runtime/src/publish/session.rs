@@ -8,15 +8,16 @@ use barid_event::ids;
 use barid_kafka::{StopSignal, TransactionalProducer};
 use barid_schemas::records::{FilePosition, QuarantineState};
 
+use super::outage::Outage;
 use super::state::{Codecs, State};
 use super::telemetry::Counters;
 use super::writer::Writer;
 use super::{Connector, Interruption, Report, now};
 use crate::case::Context;
+use crate::folder;
 use crate::mapping::SourceConfig;
 use crate::reading::{FileFault, FileReport, Memory, ROWS_HELD, ReadingError, Sink, read_file, read_quarantine};
 use crate::source::{Observation, SourceFault, SourceReason, fingerprint, settled};
-use crate::{ConnectorError, folder};
 
 /// The longest wait between two looks at the clock: a heartbeat must not be late because a folder is looked at seldom.
 const LONGEST_REST: Duration = Duration::from_secs(2);
@@ -42,6 +43,7 @@ impl<'a> Session<'a> {
         counters: &'a Counters,
         report: &'a mut Report,
         stop: &'a StopSignal,
+        outage: &Outage,
     ) -> Result<(), Interruption> {
         let (config, settings, readiness) = (&connector.config, &connector.settings, &connector.readiness);
         let codecs = Codecs::register(&settings.registry)?;
@@ -49,6 +51,7 @@ impl<'a> Session<'a> {
         let transactional_id = format!("{}/{}", settings.deployment, config.agency);
         let producer = TransactionalProducer::connect(&settings.cluster, &transactional_id, stop)?;
         let state = State::load(settings, &config.agency, stop)?;
+        outage.ends();
         if readiness.ready("kafka") {
             tracing::info!(
                 agency = config.agency,
@@ -125,12 +128,11 @@ impl<'a> Session<'a> {
     fn source(&mut self, source: &'a SourceConfig) -> Result<bool, Interruption> {
         let mut files = match folder::files(source) {
             Ok(files) => files,
-            Err(error) if self.connector.settings.once => return Err(error.into()),
-            Err(_) => Vec::new(),
+            Err(fault) => {
+                self.no_files(source, fault);
+                return Ok(false);
+            }
         };
-        if files.is_empty() {
-            return self.empty(source).map(|()| false);
-        }
         self.said_empty.retain(|name| *name != source.name);
         // After a change of the mapping all files are read again: in the order in which they came, or an older export would
         // be taken for the correction of a newer one. What is new comes last.
@@ -149,17 +151,16 @@ impl<'a> Session<'a> {
         Ok(open)
     }
 
-    fn empty(&mut self, source: &SourceConfig) -> Result<(), Interruption> {
-        if self.connector.settings.once && !source.path.is_dir() {
-            let path = source.path.display().to_string();
-            return Err(ConnectorError::NoFile { source_name: source.name.clone(), path }.into());
-        }
-        if !self.said_empty.contains(&source.name) {
+    /// A folder may be empty until the first export comes. Whoever reads once wants the files that the source names.
+    fn no_files(&mut self, source: &SourceConfig, fault: SourceFault) {
+        let is_absent = fault.reason == SourceReason::NoFile;
+        if !is_absent || self.connector.settings.once && !source.path.is_dir() {
+            self.fault(source, vec![fault]);
+        } else if !self.said_empty.contains(&source.name) {
             self.said_empty.push(source.name.clone());
             let path = source.path.display().to_string();
             tracing::info!(agency = self.connector.config.agency, source = source.name, path, "no file there yet");
         }
-        Ok(())
     }
 
     /// Reads a file if it is new and complete. Whether it has to be looked at again.
@@ -273,6 +274,9 @@ impl<'a> Session<'a> {
                 reason,
                 row = fault.row,
                 column = fault.column,
+                byte = fault.byte,
+                problem = fault.message_en,
+                cure = fault.cure_en,
                 "file not read"
             );
         }

@@ -2,6 +2,9 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::path::Path;
+
+use crate::reason::reasons;
 
 /// A fault of a file or of one row, for the office that owns the file. Its parts are those of [`Fault`].
 ///
@@ -90,6 +93,50 @@ impl SourceFault {
         )
     }
 
+    /// The path of a source names no file.
+    pub(crate) fn absent(path: &Path) -> Self {
+        let name = path.display().to_string();
+        Self::new(
+            &name,
+            SourceReason::NoFile,
+            Words(
+                "there is no such file",
+                "چنین فایلی نیست",
+                "put the export there, or correct `path` of the source in connector.toml",
+                "خروجی را آنجا بگذارید یا `path` منبع را در connector.toml درست کنید",
+            ),
+        )
+    }
+
+    /// The folder of a source cannot be listed.
+    pub(crate) fn closed_folder(folder: &Path, error: &std::io::Error) -> Self {
+        let name = folder.display().to_string();
+        Self::new(
+            &name,
+            SourceReason::Unreadable,
+            Words(
+                &format!("the folder cannot be listed: {error}"),
+                &format!("فهرست پوشه خوانده نمی‌شود: {error}"),
+                "check that the folder is there and that this account may read it",
+                "بررسی کنید که پوشه موجود باشد و این کاربر اجازه خواندن آن را داشته باشد",
+            ),
+        )
+    }
+
+    /// Somebody writes the file while it is read.
+    pub(crate) fn changed(file: &str) -> Self {
+        Self::new(
+            file,
+            SourceReason::Changed,
+            Words(
+                "the file changed while it was read",
+                "فایل هنگام خواندن تغییر کرد",
+                "try again when it is complete",
+                "پس از کامل شدن فایل دوباره تلاش کنید",
+            ),
+        )
+    }
+
     pub(super) fn empty(file: &str) -> Self {
         Self::new(
             file,
@@ -144,60 +191,39 @@ impl fmt::Display for SourceFault {
 
 impl std::error::Error for SourceFault {}
 
-/// Why a file or a row cannot be read. The codes are stable: they stand in quarantine records, metrics and documents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SourceReason {
-    Unreadable,
-    EmptyFile,
-    MissingHeader,
-    MissingColumn,
-    DoubledColumn,
-    HalfWritten,
-    UnclosedQuote,
-    WrongEncoding,
-    UnknownEncoding,
-    WrongKind,
-    UnknownSeparator,
-    WrongSeparator,
-    UnreadableWorkbook,
-    ProtectedWorkbook,
-    MissingSheet,
-    TooManyColumns,
-    /// Of one row.
-    WrongCellCount,
-    /// Of one row.
-    UndecodableText,
-    /// Of one row.
-    BrokenJson,
+reasons! {
+    /// Why a file or a row cannot be read. The codes are stable: they stand in quarantine records, metrics and documents.
+    pub enum SourceReason {
+        Unreadable = "file_unreadable",
+        /// The path of a source names no file.
+        NoFile = "no_file",
+        /// Somebody writes the file while it is read.
+        Changed = "file_changed",
+        EmptyFile = "empty_file",
+        MissingHeader = "missing_header",
+        MissingColumn = "missing_column",
+        DoubledColumn = "doubled_column",
+        HalfWritten = "half_written_file",
+        UnclosedQuote = "unclosed_quote",
+        WrongEncoding = "wrong_encoding",
+        UnknownEncoding = "unknown_encoding",
+        WrongKind = "wrong_kind_of_file",
+        UnknownSeparator = "unknown_separator",
+        WrongSeparator = "wrong_separator",
+        UnreadableWorkbook = "unreadable_workbook",
+        ProtectedWorkbook = "protected_workbook",
+        MissingSheet = "missing_sheet",
+        TooManyColumns = "too_many_columns",
+        /// Of one row.
+        WrongCellCount = "wrong_cell_count",
+        /// Of one row.
+        UndecodableText = "undecodable_text",
+        /// Of one row.
+        BrokenJson = "broken_json",
+    }
 }
 
 impl SourceReason {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Unreadable => "file_unreadable",
-            Self::EmptyFile => "empty_file",
-            Self::MissingHeader => "missing_header",
-            Self::MissingColumn => "missing_column",
-            Self::DoubledColumn => "doubled_column",
-            Self::HalfWritten => "half_written_file",
-            Self::UnclosedQuote => "unclosed_quote",
-            Self::WrongEncoding => "wrong_encoding",
-            Self::UnknownEncoding => "unknown_encoding",
-            Self::WrongKind => "wrong_kind_of_file",
-            Self::UnknownSeparator => "unknown_separator",
-            Self::WrongSeparator => "wrong_separator",
-            Self::UnreadableWorkbook => "unreadable_workbook",
-            Self::ProtectedWorkbook => "protected_workbook",
-            Self::MissingSheet => "missing_sheet",
-            Self::TooManyColumns => "too_many_columns",
-            Self::WrongCellCount => "wrong_cell_count",
-            Self::UndecodableText => "undecodable_text",
-            Self::BrokenJson => "broken_json",
-        }
-    }
-
     /// Whether the fault is of one row only.
     #[must_use]
     pub const fn is_of_one_row(self) -> bool {

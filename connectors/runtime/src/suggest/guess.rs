@@ -5,7 +5,8 @@ use crate::cast::Cast;
 use crate::mapping::Target;
 use crate::text;
 
-/// Casts that tell something when they fit, the most telling first: a check digit tells more than a number.
+/// Casts that tell something when they fit, the most telling first: a check digit tells more than a number, and what is a
+/// number is a percentage only if it bears the sign.
 pub(super) const TELLING_CASTS: &[Cast] = &[
     Cast::TrackingCode,
     Cast::NationalId,
@@ -18,11 +19,25 @@ pub(super) const TELLING_CASTS: &[Cast] = &[
     Cast::PostalCode,
     Cast::UtmN,
     Cast::UtmE,
-    Cast::Percent,
     Cast::Integer,
     Cast::Decimal,
-    Cast::Plate,
+    Cast::Percent,
 ];
+
+/// Casts that read hardly anything that is something else, so that most cells are enough.
+pub(super) const fn is_by_no_chance(cast: Cast) -> bool {
+    matches!(
+        cast,
+        Cast::TrackingCode
+            | Cast::NationalId
+            | Cast::LegalId
+            | Cast::PersonNumber
+            | Cast::JalaliDate
+            | Cast::JalaliTimestamp
+            | Cast::GregorianDate
+            | Cast::GregorianTimestamp
+    )
+}
 
 /// What a column is for the row as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +47,8 @@ pub(super) enum Role {
     Moment,
 }
 
-/// Words of headers, as matching keys, and the field that they usually mean. The first that fits counts.
+/// Words of headers, as matching keys, and the field that they usually mean. The first that fits counts; a word that begins
+/// with `=` must be the whole header.
 const HEADERS: &[(&[&str], &str)] = &[
     (&["رهگیری", "trackingcode"], "identity.idv_tracking_code"),
     (&["کدملی", "شناسهملی", "nationalid", "nationalcode"], "number"),
@@ -45,11 +61,14 @@ const HEADERS: &[(&[&str], &str)] = &[
     (&["زون", "zone"], "parcel.utm_zone"),
     (&["شرقی", "utmx", "easting"], "parcel.utm_e"),
     (&["شمالی", "utmy", "northing"], "parcel.utm_n"),
-    (&["مبلغ", "amount"], "money.amount_rial"),
+    (&["تاریخپرداخت", "paidat"], "money.paid_at"),
+    (&["تاریخنامه", "letterdate"], "letter_date"),
+    (&["شمارهنامه", "letterno"], "letter_no"),
+    (&["مبلغ", "تومان", "ریال", "amount", "toman", "rial"], "money.amount_rial"),
     (&["شناسهواریز", "شناسهپرداخت"], "money.payment_id"),
-    (&["مهلت", "سررسید", "deadline"], "deadline_at"),
+    (&["مهلت", "سررسید", "موعد", "deadline", "duedate"], "deadline_at"),
     (&["شمارهمجوز", "شمارهرای", "شمارهتصمیم"], "decision.decision_no"),
-    (&["انقضا", "اعتبار"], "decision.valid_until"),
+    (&["انقضا", "اعتبار", "validuntil", "expir"], "decision.valid_until"),
     (&["نوعتخلف"], "violation.violation_type"),
     (&["متراژ"], "violation.built_area_m2"),
     (&["isic"], "business.activity_code"),
@@ -57,10 +76,31 @@ const HEADERS: &[(&[&str], &str)] = &[
     (&["اشتغال"], "business.employees_band"),
     (&["موضوع", "subject"], "resolution.subject"),
     (&["پیشرفت", "progress"], "resolution.progress_percent"),
-    (&["متقاضی", "مالک", "نامواحد", "نامشرکت", "applicant", "owner"], "person.name"),
+    (
+        &[
+            "متقاضی",
+            "مالک",
+            "نامواحد",
+            "نامشرکت",
+            "نامخانوادگی",
+            "=نام",
+            "applicant",
+            "owner",
+            "personname",
+            "fullname",
+            "=name",
+        ],
+        "person.name",
+    ),
 ];
 
-const CASES: &[&str] = &["شمارهپرونده", "کدپرونده", "شمارهمصوبه", "caseno", "fileno", "facilityno", "پرونده", "شماره"];
+/// Headers of columns that number the rows of the export: another number tomorrow, and nothing of the case.
+const ROW_NUMBERS: &[&str] = &["ردیف", "شمارهردیف", "row", "rowno", "rownumber", "#"];
+/// Dates that are never those of the status, and of which the event has no field.
+const OTHER_DATES: &[&str] = &["تولد", "birth"];
+
+const CASES: &[&str] =
+    &["شمارهپرونده", "کدپرونده", "شمارهمصوبه", "caseno", "fileno", "facilityno", "پرونده", "=case", "شماره"];
 const STATUSES: &[&str] = &["وضعیت", "مرحله", "نتیجه", "statustitle", "status", "state"];
 const MOMENTS: &[&str] = &["تاریخوضعیت", "زمانوضعیت", "statusdt", "statusdate", "تاریخ", "زمان", "date", "time"];
 
@@ -68,6 +108,7 @@ const MOMENTS: &[&str] = &["تاریخوضعیت", "زمانوضعیت", "status
 pub(super) struct Guess {
     paths: Vec<Option<&'static str>>,
     casts: Vec<Option<Cast>>,
+    numbers_rows: Vec<bool>,
     roles: Vec<Option<Role>>,
     candidates: [(Role, Option<usize>); 3],
 }
@@ -77,13 +118,14 @@ impl Guess {
         let keys: Vec<String> = columns.iter().map(|column| text::key(&column.name)).collect();
         let casts: Vec<Option<Cast>> = columns.iter().map(Column::cast).collect();
         let by_name = |names: &[&str], fits: &dyn Fn(usize) -> bool| {
-            names.iter().find_map(|name| (0..keys.len()).find(|&index| keys[index].contains(name) && fits(index)))
+            names.iter().find_map(|name| (0..keys.len()).find(|&index| is_called(&keys[index], name) && fits(index)))
         };
-        let is_time = |index: usize| {
-            matches!(
-                casts[index],
-                Some(Cast::JalaliDate | Cast::JalaliTimestamp | Cast::GregorianDate | Cast::GregorianTimestamp)
-            )
+        let paths: Vec<Option<&'static str>> = keys.iter().map(|key| path_of(key)).collect();
+        let numbers_rows: Vec<bool> = keys.iter().map(|key| ROW_NUMBERS.contains(&key.as_str())).collect();
+        let is_time = |index: usize| casts[index].is_some_and(is_time);
+        // A deadline or the day of a payment is a field of its own.
+        let is_moment = |index: usize| {
+            is_time(index) && paths[index].is_none() && OTHER_DATES.iter().all(|name| !keys[index].contains(name))
         };
         let is_word = |index: usize| {
             let column = &columns[index];
@@ -93,11 +135,13 @@ impl Guess {
         let any = 0..columns.len();
         let status = by_name(STATUSES, &is_word)
             .or_else(|| any.clone().find(|&index| is_word(index) && columns[index].filled == rows && repeats(index)));
-        let moment = by_name(MOMENTS, &is_time).or_else(|| any.clone().find(|&index| is_time(index)));
-        let case = by_name(CASES, &|index| Some(index) != status && !is_time(index) && columns[index].filled > 0);
-        let paths = keys.iter().map(|key| path_of(key)).collect();
+        let moment = by_name(MOMENTS, &is_moment).or_else(|| any.clone().find(|&index| is_moment(index)));
+        let case = by_name(CASES, &|index| {
+            let is_free = Some(index) != status && paths[index].is_none() && !numbers_rows[index];
+            is_free && !is_time(index) && columns[index].filled > 0
+        });
         let candidates = [(Role::Case, case), (Role::Status, status), (Role::Moment, moment)];
-        Self { paths, casts, roles: vec![None; columns.len()], candidates }
+        Self { paths, casts, numbers_rows, roles: vec![None; columns.len()], candidates }
     }
 
     /// Gives each role to its column; a column with a role is not guessed to be a field too.
@@ -130,10 +174,17 @@ impl Guess {
                 Some(Role::Case) => lines.push(format!("case_no = {{ column = {name} }}")),
                 Some(Role::Status) => {}
                 Some(Role::Moment) => {
+                    lines.extend(self.casts[index].and_then(|cast| column.exceptions(cast)));
                     let cast = self.casts[index].map_or("jalali_date", Cast::name);
                     lines.push(format!("occurred_at = {{ column = {name}, cast = \"{cast}\" }}"));
                 }
-                None => lines.push(self.field(index, column, &name, &mut used)),
+                None if self.numbers_rows[index] => {
+                    lines.push(format!("# {} numbers the rows of the export; it is left out", column.name));
+                }
+                None => {
+                    lines.extend(self.casts[index].and_then(|cast| column.exceptions(cast)));
+                    lines.push(self.field(index, column, &name, &mut used));
+                }
             }
         }
         lines
@@ -148,7 +199,11 @@ impl Guess {
         };
         let key = if path.contains('.') { format!("\"{path}\"") } else { path.to_owned() };
         let rule = match cast_for(path, fits, &column.name) {
-            Some(cast) => format!("{key} = {{ column = {name}, cast = \"{}\" }}", cast.name()),
+            Some(cast) => {
+                let asks =
+                    if path == "money.amount_rial" && !tells_unit(&column.name) { " # rial or toman?" } else { "" };
+                format!("{key} = {{ column = {name}, cast = \"{}\" }}{asks}", cast.name())
+            }
             None => format!("{key} = {{ column = {name} }}"),
         };
         if used.contains(&path) || !is_plausible(path, fits, column) {
@@ -159,8 +214,23 @@ impl Guess {
     }
 }
 
+fn is_called(key: &str, word: &str) -> bool {
+    match word.strip_prefix('=') {
+        Some(word) => key == word,
+        None => key.contains(word),
+    }
+}
+
+const fn is_time(cast: Cast) -> bool {
+    matches!(cast, Cast::JalaliDate | Cast::JalaliTimestamp | Cast::GregorianDate | Cast::GregorianTimestamp)
+}
+
+fn tells_unit(header: &str) -> bool {
+    ["تومان", "ریال", "toman", "rial"].iter().any(|unit| text::key(header).contains(&text::key(unit)))
+}
+
 fn path_of(key: &str) -> Option<&'static str> {
-    HEADERS.iter().find(|(words, _)| words.iter().any(|word| key.contains(word))).map(|(_, path)| *path)
+    HEADERS.iter().find(|(words, _)| words.iter().any(|word| is_called(key, word))).map(|(_, path)| *path)
 }
 
 /// What content alone tells.
@@ -178,7 +248,7 @@ fn path_of_cast(cast: Option<Cast>) -> Option<&'static str> {
 fn cast_for(path: &str, fits: Option<Cast>, header: &str) -> Option<Cast> {
     let target = Target::find(path)?;
     if path == "money.amount_rial" {
-        let toman = text::key(header).contains(&text::key("تومان"));
+        let toman = ["تومان", "toman"].iter().any(|unit| text::key(header).contains(&text::key(unit)));
         return Some(if toman { Cast::Toman } else { Cast::Rial });
     }
     if target.default_cast().is_some() {
@@ -191,10 +261,7 @@ fn cast_for(path: &str, fits: Option<Cast>, header: &str) -> Option<Cast> {
 fn is_plausible(path: &str, fits: Option<Cast>, column: &Column) -> bool {
     let Some(target) = Target::find(path) else { return false };
     match target.default_cast() {
-        Some(cast) if TELLING_CASTS.contains(&cast) => {
-            column.filled == 0
-                || column.fits.iter().any(|(known, fits)| *known == cast && fits * 10 >= column.filled * 9)
-        }
+        Some(cast) if TELLING_CASTS.contains(&cast) => column.filled == 0 || column.is_read_by(cast),
         Some(_) => true,
         None => {
             column.filled == 0 || path == "money.amount_rial" || fits.is_some_and(|cast| target.casts().contains(&cast))

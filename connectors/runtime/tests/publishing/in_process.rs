@@ -2,9 +2,10 @@
 //! transaction. What a kill leaves behind is tested on a real one.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use barid_connector::source::fingerprint;
+use barid_connector::source::{SourceReason, fingerprint};
 use barid_connector::{ConnectorError, Report};
 use barid_harness::wait_until;
 use barid_kafka::{Cluster, StopSignal};
@@ -155,12 +156,55 @@ fn a_file_that_cannot_be_read_is_reported_and_the_others_are_read() {
     assert!(report.faults[0].faults.iter().all(|fault| fault.file == "bad.csv"));
 }
 
+/// What is logged on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 #[test]
-fn a_source_without_a_file_is_an_error_for_who_reads_once() {
+fn the_log_tells_place_and_cure_of_a_file_that_cannot_be_read_and_no_value_of_it() {
+    let town = Town::in_process();
+    std::fs::create_dir_all(town.exports()).unwrap();
+    std::fs::write(town.exports().join("bad.csv"), "شماره;وضعیت;تاریخ\n1;ثبت;\"1401/01/01\n").unwrap();
+    std::fs::write(town.exports().join("short.csv"), "شماره;تاریخ\n1;1401/01/01\n").unwrap();
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let report = tracing::subscriber::with_default(subscriber, || town.run_once());
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for fault in report.faults.iter().flat_map(|fault| &fault.faults) {
+        let line = log.lines().find(|line| line.contains("file not read") && line.contains(&fault.file)).unwrap();
+        assert!(line.contains(fault.reason.code()) && line.contains(&fault.cure_en.replace('"', "\\\"")), "{line}");
+    }
+    assert_eq!(report.faults.len(), 2);
+    assert!(!log.contains("1401/01/01") && !log.contains("ثبت"), "{log}");
+}
+
+#[test]
+fn a_source_without_a_file_is_told_to_who_reads_once() {
     let town = Town::in_process();
     std::fs::remove_dir(town.exports()).unwrap();
-    let error = town.connector(CONNECTOR, town.settings(true)).run(&StopSignal::new()).unwrap_err();
-    assert!(matches!(error, ConnectorError::NoFile { .. }), "{error}");
+    let report = town.run_once();
+    assert_eq!(report.faults[0].faults[0].reason, SourceReason::NoFile, "{report:?}");
+}
+
+#[test]
+fn who_reads_once_gives_up_on_a_broker_that_is_away() {
+    let town = Town::in_process();
+    let mut settings = town.settings(true);
+    settings.cluster = Cluster::at("127.0.0.1:1", "test").unwrap();
+    let connector = town.connector(CONNECTOR, settings).with_once_patience(Duration::from_millis(300));
+    let error = connector.run(&StopSignal::new()).unwrap_err();
+    assert!(matches!(error, ConnectorError::Away { .. }) && error.to_string().contains("127.0.0.1:1"), "{error}");
 }
 
 #[test]
