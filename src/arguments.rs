@@ -224,6 +224,9 @@ pub(crate) enum PolicyCommand {
         /// Print the difference and change nothing
         #[arg(long)]
         dry_run: bool,
+        /// Also if it withdraws most of the permits, or the last one of a subscriber
+        #[arg(long)]
+        yes: bool,
     },
     /// Write the policy as files that a person can edit, with the catalogues of the built-in agencies
     #[command(after_help = "\
@@ -262,14 +265,21 @@ Examples:
         #[arg(long)]
         json: bool,
     },
-    /// Remove every key under a handle
+    /// Remove every key under a handle, or every key of a subscriber
+    #[command(after_help = "\
+Examples:
+  barid watch remove --subscriber bank_facilities --handle loan-17
+  barid watch remove --subscriber bank_facilities --all")]
     Remove {
         /// The code of the agency
         #[arg(long, value_name = "AGENCY")]
         subscriber: String,
         /// The handle under which the keys were registered
-        #[arg(long)]
-        handle: String,
+        #[arg(long, required_unless_present = "all")]
+        handle: Option<String>,
+        /// Every key of the agency
+        #[arg(long, conflicts_with = "handle")]
+        all: bool,
     },
 }
 
@@ -278,7 +288,7 @@ pub(crate) struct WatchAddArguments {
     /// The code of the agency that wants to hear
     #[arg(long, value_name = "AGENCY", required_unless_present = "file")]
     pub subscriber: Option<String>,
-    /// The subscriber's own name for the matter; a person or parcel has one for each subscriber
+    /// The subscriber's own name for the matter; a person or parcel may have several
     #[arg(long, required_unless_present = "file")]
     pub handle: Option<String>,
     /// A national id or a legal id

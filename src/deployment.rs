@@ -85,9 +85,9 @@ impl Deployment {
     pub(crate) fn cluster(&self, client_id: &str) -> Result<Cluster, Failure> {
         let kafka = self.part(self.resolved.kafka())?;
         let mut properties = kafka.properties;
-        for (property, source) in &kafka.secret_properties {
-            properties.insert(property.clone(), secret_text(source, property)?);
-        }
+        let secrets = kafka.secret_properties.iter();
+        let read = all(secrets.map(|(property, source)| Ok((property.clone(), secret_text(source, property)?))))?;
+        properties.extend(read);
         let settings =
             ClientSettings { bootstrap_servers: kafka.bootstrap_servers, client_id: client_id.to_owned(), properties };
         Ok(Cluster::new(settings)?)
@@ -108,6 +108,16 @@ impl Deployment {
     }
 
     pub(crate) fn registry(&self) -> Result<Arc<Registry>, Failure> {
+        self.registry_client().map(Arc::new)
+    }
+
+    /// For roles: told to end, they wait for no answer.
+    pub(crate) fn registry_until(&self, stop: &StopSignal) -> Result<Arc<Registry>, Failure> {
+        let stop = stop.clone();
+        Ok(Arc::new(self.registry_client()?.until(move || stop.is_stopped())))
+    }
+
+    fn registry_client(&self) -> Result<Registry, Failure> {
         let registry = self.part(self.resolved.registry())?;
         let basic_auth = match registry.basic_auth {
             Some((username, password)) => {
@@ -116,7 +126,7 @@ impl Deployment {
             }
             None => None,
         };
-        Ok(Arc::new(Registry::new(RegistrySettings { url: registry.url, basic_auth })?))
+        Ok(Registry::new(RegistrySettings { url: registry.url, basic_auth })?)
     }
 
     /// A reader of the topics, after the broker has answered.
@@ -126,11 +136,15 @@ impl Deployment {
     }
 
     pub(crate) fn keys(&self) -> Result<Keys, Failure> {
-        Ok(Keys {
-            connector: secret(&self.part(self.resolved.connector_secret())?, "secrets.connector_secret")?,
-            correlation: secret(&self.part(self.resolved.correlation_key())?, "secrets.correlation_key")?,
-            watch: self.watch_key()?,
-        })
+        let sources = [
+            (self.resolved.connector_secret(), "secrets.connector_secret"),
+            (self.resolved.correlation_key(), "secrets.correlation_key"),
+            (self.resolved.watch_key(), "secrets.watch_key"),
+        ];
+        let read = all(sources.into_iter().map(|(source, setting)| secret(&source?, setting)));
+        let read: [Secret; 3] = self.part(read)?.try_into().map_err(|_| Failure::failed("a secret is missing"))?;
+        let [connector, correlation, watch] = read;
+        Ok(Keys { connector, correlation, watch })
     }
 
     pub(crate) fn watch_key(&self) -> Result<Secret, Failure> {
@@ -181,6 +195,18 @@ fn read_settings(global: &GlobalArguments) -> Result<Option<(String, String)>, F
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     fs::read_to_string(path)
         .map_err(|error| Failure::new(Exit::Mistaken, format!("{}: cannot be read: {error}", path.display())))
+}
+
+/// All values, or one failure that tells of every one that is missing.
+fn all<T>(read: impl Iterator<Item = Result<T, Failure>>) -> Result<Vec<T>, Failure> {
+    let (mut values, mut failures) = (Vec::new(), Vec::new());
+    for one in read {
+        match one {
+            Ok(value) => values.push(value),
+            Err(failure) => failures.push(failure.message),
+        }
+    }
+    if failures.is_empty() { Ok(values) } else { Err(Failure::new(Exit::Mistaken, failures.join("\n"))) }
 }
 
 fn secret_text(source: &SecretSource, setting: &str) -> Result<String, Failure> {

@@ -100,7 +100,7 @@ fn connect(config: ConnectorConfig, once: bool, global: &GlobalArguments) -> Out
     let pace = deployment.resolved.connector()?;
     let settings = ConnectorSettings {
         cluster: deployment.cluster(&format!("barid-connector-{}", config.agency))?,
-        registry: deployment.registry()?,
+        registry: deployment.registry_until(&stop)?,
         topics: deployment.topics()?,
         deployment: deployment.name()?,
         keys: deployment.keys()?,

@@ -10,7 +10,7 @@ use barid_event::watch;
 use barid_kafka::{Cluster, Outgoing, StopSignal, TransactionalProducer};
 use barid_ledger::{Facts, RulesRead, read_rules};
 use barid_policy::versions::{PolicyVersion, version_records};
-use barid_policy::{Difference, Index, Policy, PolicyFile, check, compare, difference, load};
+use barid_policy::{Difference, Index, Policy, PolicyFile, check, compare, difference, load, withdrawal};
 use barid_schemas::Catalogue;
 use barid_schemas::records::{PolicyRecord, Schema};
 
@@ -37,7 +37,7 @@ pub(crate) fn run(command: &PolicyCommand, global: &GlobalArguments) -> Outcome 
             let files = if *in_force { files_in_force(&deployment()?)? } else { built_in_files() };
             write_files(to, &files)
         }
-        PolicyCommand::Apply { files, by, dry_run } => apply(&deployment()?, files, by, *dry_run),
+        PolicyCommand::Apply { files, by, dry_run, yes } => apply(&deployment()?, files, by, *dry_run, *yes),
         PolicyCommand::Try { files } => try_files(&deployment()?, files),
     }
 }
@@ -157,7 +157,7 @@ fn newest(rules: &RulesRead) -> Result<Option<Policy>, Failure> {
     Ok(rules.newest().map(|version| rules.policy(&Catalogue::shared(), version)).transpose()?)
 }
 
-fn apply(deployment: &Deployment, arguments: &PolicyFilesArguments, by: &str, dry_run: bool) -> Outcome {
+fn apply(deployment: &Deployment, arguments: &PolicyFilesArguments, by: &str, dry_run: bool, yes: bool) -> Outcome {
     let (files, policy) = read_policy(arguments)?;
     let reader = deployment.reader(&StopSignal::new())?;
     let rules = read_rules(&reader)?;
@@ -171,9 +171,17 @@ fn apply(deployment: &Deployment, arguments: &PolicyFilesArguments, by: &str, dr
         None => Policy { catalogue: policy.catalogue.clone(), permits: Vec::new(), subscriptions: Vec::new() },
     };
     print_difference(&difference(&before, &policy))?;
+    let withdrawal = withdrawal(&before, &policy);
+    if !withdrawal.is_empty() {
+        show::say(&withdrawal);
+    }
     if dry_run {
         show::say("nothing was changed");
         return Ok(Exit::Done);
+    }
+    if withdrawal.is_drastic() && !yes {
+        show::say("nothing was changed: is the folder complete?\n  to apply it all the same: barid policy apply --yes");
+        return Ok(Exit::Found);
     }
     let version =
         PolicyVersion { version: newest_version + 1, files, applied_by: by.to_owned(), applied_at: show::now() };

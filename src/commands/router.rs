@@ -10,7 +10,7 @@ use crate::exit::Exit;
 pub(crate) fn run(deployment: &Deployment) -> Outcome {
     let stop = stop_on_signals()?;
     let settings = deployment.part(deployment.resolved.router())?;
-    let (cluster, registry) = (deployment.cluster("barid-router")?, deployment.registry()?);
+    let (cluster, registry) = (deployment.cluster("barid-router")?, deployment.registry_until(&stop)?);
     let telemetry = deployment.telemetry("router")?;
     let router = Router::new(RouterSettings {
         deployment: deployment.name()?,

@@ -9,7 +9,7 @@ use barid_event::Secret;
 use barid_event::watch::WatchKey;
 use barid_kafka::{Cluster, Outgoing, StopSignal, TransactionalProducer};
 use barid_ledger::read_rules;
-use barid_policy::watch::record_key;
+use barid_policy::watch::{check_handle, record_key};
 use barid_schemas::Catalogue;
 use barid_schemas::records::{Schema, WatchEntry};
 use serde::Deserialize;
@@ -38,17 +38,28 @@ pub(crate) fn run(command: &WatchCommand, deployment: &Deployment) -> Outcome {
             let before = reader.latest::<WatchEntry>(&deployment.topics()?.watch())?;
             let records = entries.iter().map(|(key, entry)| (key.clone(), Some(entry))).collect::<Vec<_>>();
             write(deployment, &records)?;
-            for (key, entry) in &entries {
-                if let Some(old) = before.get(key).filter(|old| old.handle != entry.handle) {
-                    show::say(format!("handle `{}` replaces `{}` for the same key", entry.handle, old.handle));
+            for (_, entry) in &entries {
+                let same_key = |other: &&WatchEntry| {
+                    (&other.subscriber, other.kind, &other.key) == (&entry.subscriber, entry.kind, &entry.key)
+                };
+                let others = before.values().filter(same_key).filter(|other| other.handle != entry.handle);
+                let others: Vec<_> = others.map(|other| format!("`{}`", other.handle)).collect();
+                if !others.is_empty() {
+                    show::say(format!(
+                        "handle `{}` stands beside {} for the same key",
+                        entry.handle,
+                        others.join(", ")
+                    ));
                 }
             }
+            let known = entries.iter().filter(|(key, _)| before.contains_key(key)).count();
             let keys = show::count(entries.len(), "watch key");
-            show::say(format!("{keys} registered; what comes to the bus from now on is matched"));
+            let known = if known > 0 { format!(", {known} of them again") } else { String::new() };
+            show::say(format!("{keys} registered{known}; what comes to the bus from now on is matched"));
             Ok(Exit::Done)
         }
         WatchCommand::List { subscriber, json } => list(deployment, subscriber.as_deref(), *json),
-        WatchCommand::Remove { subscriber, handle } => remove(deployment, subscriber, handle),
+        WatchCommand::Remove { subscriber, handle, all: _ } => remove(deployment, subscriber, handle.as_deref()),
     }
 }
 
@@ -107,14 +118,15 @@ pub(crate) fn entries(
                 handle: wish.handle.clone(),
                 since: show::now(),
             };
-            entries.push((record_key(subscriber, key), entry));
+            entries.push((record_key(subscriber, key, &wish.handle), entry));
         }
     }
     Ok(entries)
 }
 
 fn wish_key(wish: &Wish, secret: &Secret) -> Result<WatchKey, Failure> {
-    let fail = |what: &str| Failure::new(Exit::Mistaken, format!("handle `{}`: {what}", wish.handle));
+    let fail = |what: &str| Failure::new(Exit::Mistaken, format!("handle `{}`: {what}", wish.handle.escape_debug()));
+    check_handle(&wish.handle).map_err(|error| fail(&error.to_string()))?;
     let (cast, text) = match (&wish.person, &wish.plate) {
         (Some(person), None) => (Cast::PersonNumber, person),
         (None, Some(plate)) => (Cast::Plate, plate),
@@ -152,15 +164,16 @@ fn list(deployment: &Deployment, subscriber: Option<&str>, json: bool) -> Outcom
     Ok(Exit::Done)
 }
 
-fn remove(deployment: &Deployment, subscriber: &str, handle: &str) -> Outcome {
+/// Removes every key under a handle, or every key of the subscriber.
+fn remove(deployment: &Deployment, subscriber: &str, handle: Option<&str>) -> Outcome {
     let reader = deployment.reader(&StopSignal::new())?;
     let entries = reader.latest::<WatchEntry>(&deployment.topics()?.watch())?;
-    let matching = |entry: &WatchEntry| entry.subscriber == subscriber && entry.handle == handle;
+    let matching =
+        |entry: &WatchEntry| entry.subscriber == subscriber && handle.is_none_or(|handle| entry.handle == handle);
     let keys: Vec<_> = entries.into_iter().filter(|(_, entry)| matching(entry)).map(|(key, _)| (key, None)).collect();
     if keys.is_empty() {
-        show::say(format!(
-            "`{subscriber}` has no watch key under `{handle}`\n  to see what there is: barid watch list"
-        ));
+        let under = handle.map(|handle| format!(" under `{handle}`")).unwrap_or_default();
+        show::say(format!("`{subscriber}` has no watch key{under}\n  to see what there is: barid watch list"));
         return Ok(Exit::Found);
     }
     write(deployment, &keys)?;

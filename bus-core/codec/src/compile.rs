@@ -109,7 +109,7 @@ impl<'s> Compiler<'s> {
             }
             _ => match Group::from_field_name(name) {
                 Some(group) => self.group(field, group, node)?,
-                None if self.builder.has_record(node) => Role::UnknownGroup { null: self.null_branch(&field.schema) },
+                None if self.builder.is_composite(node) => Role::UnknownGroup { null: self.null_branch(&field.schema) },
                 None => Role::Other,
             },
         })

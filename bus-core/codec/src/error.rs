@@ -69,6 +69,8 @@ pub enum WalkFault {
     NoSuchSymbol,
     #[error("the view is neither `exact` nor `coarse`")]
     UnknownView,
+    #[error("an offset from UTC is beyond 18 hours")]
+    OffsetTooFar,
     #[error("a block has more items than can be in the datum")]
     BlockTooLong,
     #[error("a block does not have the size that it states")]

@@ -20,5 +20,5 @@ mod write;
 
 pub use error::{CompileError, FramingError, RecordError, RegistryError, SettingsError, WalkError, WalkFault};
 pub use record::{RecordCodec, RecordReader};
-pub use registry::{BasicAuth, Registry, RegistrySettings, Schemas};
+pub use registry::{BasicAuth, Registry, RegistrySettings, Schemas, TIME_LIMIT};
 pub use walk::{Spans, Walk};

@@ -85,8 +85,8 @@ struct Facts {
     least: u64,
     /// How many levels of types are below.
     height: usize,
-    /// Whether a record is in it at any depth.
-    has_record: bool,
+    /// Whether it is made of other types: a record, an array or a map is in it at any depth, or a union of more than null and one other.
+    composite: bool,
 }
 
 /// Fills a [`Plan`].
@@ -115,8 +115,8 @@ impl<'s> Builder<'s> {
         self.plan.parts(parts)
     }
 
-    pub(crate) fn has_record(&self, id: NodeId) -> bool {
-        self.facts[id as usize].has_record
+    pub(crate) fn is_composite(&self, id: NodeId) -> bool {
+        self.facts[id as usize].composite
     }
 
     /// Marks a named type as being built, so that a reference to it from within is seen.
@@ -166,13 +166,13 @@ impl<'s> Builder<'s> {
                 let item = self.add(&array.items, namespace, field, depth + 1)?;
                 let facts = self.facts[item as usize];
                 let least = u32::try_from(facts.least).unwrap_or(u32::MAX);
-                self.push(Node::Array { item, least }, Facts { least: 1, ..facts }, field)
+                self.push(Node::Array { item, least }, Facts { least: 1, composite: true, ..facts }, field)
             }
             Schema::Map(map) => {
                 let value = self.add(&map.types, namespace, field, depth + 1)?;
                 let facts = self.facts[value as usize];
                 let least = u32::try_from(facts.least.saturating_add(1)).unwrap_or(u32::MAX);
-                self.push(Node::Map { value, least }, Facts { least: 1, ..facts }, field)
+                self.push(Node::Map { value, least }, Facts { least: 1, composite: true, ..facts }, field)
             }
             Schema::Union(union) => {
                 let mut branches = Vec::with_capacity(union.variants().len());
@@ -182,6 +182,8 @@ impl<'s> Builder<'s> {
                 let mut facts = self.of_all(&branches);
                 let cheapest = branches.iter().map(|(_, node)| self.facts[*node as usize].least).min();
                 facts.least = cheapest.unwrap_or(0).saturating_add(1);
+                let others = branches.iter().filter(|(_, node)| self.facts[*node as usize].least > 0).count();
+                facts.composite |= others > 1;
                 let parts = self.push_parts(branches);
                 self.push(Node::Union(parts), facts, field)
             }
@@ -198,7 +200,7 @@ impl<'s> Builder<'s> {
                     let node = self.add(&inner.schema, full_name.namespace(), field, depth + 1)?;
                     fields.push((inner.name.clone(), node));
                 }
-                let facts = Facts { has_record: true, ..self.of_all(&fields) };
+                let facts = Facts { composite: true, ..self.of_all(&fields) };
                 let node = if facts.least == 0 { Node::Nothing } else { Node::Record(self.push_parts(fields)) };
                 let id = self.push(node, facts, field)?;
                 self.named.insert(key, Some(id));
@@ -215,7 +217,7 @@ impl<'s> Builder<'s> {
     }
 
     fn leaf(&mut self, node: Node, least: u64) -> NodeId {
-        self.store(node, Facts { least, height: 0, has_record: false })
+        self.store(node, Facts { least, height: 0, composite: false })
     }
 
     fn fixed(&mut self, size: usize) -> NodeId {
@@ -227,12 +229,12 @@ impl<'s> Builder<'s> {
 
     /// The facts of several parts together, without a level of their own.
     fn of_all(&self, parts: &[(String, NodeId)]) -> Facts {
-        let mut all = Facts { least: 0, height: 0, has_record: false };
+        let mut all = Facts { least: 0, height: 0, composite: false };
         for (_, node) in parts {
             let facts = self.facts[*node as usize];
             all.least = all.least.saturating_add(facts.least);
             all.height = all.height.max(facts.height);
-            all.has_record |= facts.has_record;
+            all.composite |= facts.composite;
         }
         all
     }

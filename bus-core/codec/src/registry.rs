@@ -13,9 +13,9 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use schema_registry_converter::async_impl::schema_registry::{
     SrSettings, get_schema_by_id, perform_sr_call, post_schema,
@@ -34,6 +34,9 @@ pub const TIME_LIMIT: Duration = Duration::from_secs(3);
 
 /// What the runtime gets beyond [`TIME_LIMIT`] to say itself that time is up.
 const GRACE: Duration = Duration::from_millis(500);
+
+/// How soon it is noticed that nobody waits any more.
+const LOOK: Duration = Duration::from_millis(25);
 
 /// The compatibility that every subject of the bus has: any version reads what any other wrote.
 pub const FULL_TRANSITIVE: &str = "FULL_TRANSITIVE";
@@ -83,6 +86,8 @@ pub struct Registry {
     /// `None` only while it is dropped.
     runtime: Option<Runtime>,
     found: RwLock<HashMap<u32, Arc<str>>>,
+    /// Whether nobody wants an answer any more.
+    given_up: Option<Box<dyn Fn() -> bool + Send + Sync>>,
 }
 
 impl fmt::Debug for Registry {
@@ -140,7 +145,16 @@ impl Registry {
             converter,
             runtime: Some(runtime),
             found: RwLock::default(),
+            given_up: None,
         })
+    }
+
+    /// The same registry, but a question that is being waited for is given up as soon as `given_up` says so (a role is told to end); it then counts as one that
+    /// was not answered. Otherwise a wait is bounded by [`TIME_LIMIT`] alone.
+    #[must_use]
+    pub fn until(mut self, given_up: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.given_up = Some(Box::new(given_up));
+        self
     }
 
     /// The registry's address, without a slash at its end and without credentials.
@@ -285,14 +299,27 @@ impl Registry {
         &self,
         question: impl Future<Output = Result<T, Answer>> + Send + 'static,
     ) -> Result<T, Answer> {
-        let Some(runtime) = &self.runtime else { return Err(Answer::late()) };
+        let Some(runtime) = self.runtime.as_ref().filter(|_| !self.is_given_up()) else { return Err(Answer::late()) };
         let (sender, receiver) = sync_channel(1);
         runtime.spawn(async move {
             let answer = tokio::time::timeout(TIME_LIMIT, question).await;
             // Nobody waits any more only if the grace is over too.
             let _ = sender.send(answer.unwrap_or_else(|_| Err(Answer::late())));
         });
-        receiver.recv_timeout(TIME_LIMIT + GRACE).unwrap_or_else(|_| Err(Answer::late()))
+        let asked = Instant::now();
+        loop {
+            let left = (TIME_LIMIT + GRACE).saturating_sub(asked.elapsed());
+            let wait = if self.given_up.is_some() { left.min(LOOK) } else { left };
+            match receiver.recv_timeout(wait) {
+                Ok(answer) => return answer,
+                Err(RecvTimeoutError::Timeout) if wait < left && !self.is_given_up() => {}
+                Err(_) => return Err(Answer::late()),
+            }
+        }
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.given_up.as_ref().is_some_and(|given_up| given_up())
     }
 }
 

@@ -5,9 +5,9 @@
 //! newer version of the schema is walked as well as our own. What it meets it sorts into three kinds:
 //!
 //! * a field that it knows: one of the routing fields, the envelope of coarse views, or one of the eleven groups;
-//! * a **group that it does not know**: any other top-level field in whose type a record is, at whatever depth. It is
-//!   withheld from every view, for no permit can name it;
-//! * an envelope field that it does not know: kept in exact views, left out of coarse ones.
+//! * a **group that it does not know**: any other top-level field whose type is made of others (a record, an array or a map, at
+//!   whatever depth, or a choice of several). It is withheld from every view, for no permit can name it;
+//! * an envelope field that it does not know: one plain value, or none. It is kept in exact views, left out of coarse ones.
 //!
 //! What it does not do: it resolves nothing to a reader schema, and it does not look whether a UUID looks like one.
 
@@ -21,6 +21,9 @@ use crate::{CompileError, WalkError, WalkFault};
 /// The most fields that a writer schema may have at its top level: each field's end has a place in [`Spans`], which is of
 /// fixed size so that nothing is allocated. A case event has 29.
 pub const MAX_FIELDS: usize = 64;
+
+/// The farthest that a local time is from UTC: 18 hours, as ISO 8601 libraries take it. Readers that make a local time of it fail beyond.
+const MOST_OFFSET_MINUTES: i32 = 18 * 60;
 
 /// A writer schema of the case event, compiled: how to walk over a datum and where its groups are.
 #[derive(Debug)]
@@ -202,7 +205,14 @@ impl Walk {
             Role::StatusFrom(branches) => spans.status_from = nullable_text(cursor, branches)?,
             Role::StatusTo => spans.status_to = cursor.text()?,
             Role::OccurredAt => spans.occurred_at = Millis(cursor.long()?),
-            Role::UtcOffset => spans.utc_offset_minutes = cursor.int()?,
+            Role::UtcOffset => {
+                let start = cursor.at();
+                let minutes = cursor.int()?;
+                if !(-MOST_OFFSET_MINUTES..=MOST_OFFSET_MINUTES).contains(&minutes) {
+                    return Fault::at(start, WalkFault::OffsetTooFar);
+                }
+                spans.utc_offset_minutes = minutes;
+            }
             Role::Precision { symbols } => spans.precision = cursor.symbol(symbols)?,
             Role::View { symbols, exact, coarse } => {
                 let start = cursor.at();

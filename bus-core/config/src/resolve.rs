@@ -11,7 +11,7 @@
 //! same source is a mistake, for nobody can say which was meant. A librdkafka property and its secret file are such a pair too.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use barid_mistake::{Mistake, Mistakes, Place};
@@ -192,7 +192,7 @@ impl Resolved {
             let Value::Text(text) = &given.value else { continue };
             let Some((table, name)) = table_entry(key) else { continue };
             if table.key == SECRET_FILES {
-                kafka.secret_properties.insert(name.to_owned(), SecretSource::File(PathBuf::from(text)));
+                kafka.secret_properties.insert(name.to_owned(), SecretSource::File(beside(&given.origin, text)));
             } else if is_secret_property(name) {
                 kafka.secret_properties.insert(name.to_owned(), SecretSource::Inline(SecretText::new(text)));
             } else {
@@ -307,7 +307,10 @@ impl Resolved {
     }
 
     fn secret(&self, key: &str) -> Option<SecretSource> {
-        let file = self.text(&format!("{key}_file")).map(|path| SecretSource::File(PathBuf::from(path)));
+        let file = match self.values.get(&format!("{key}_file")) {
+            Some(Given { value: Value::Text(path), origin }) => Some(SecretSource::File(beside(origin, path))),
+            _ => None,
+        };
         file.or_else(|| self.text(key).map(|text| SecretSource::Inline(SecretText::new(text))))
     }
 
@@ -322,6 +325,14 @@ impl Resolved {
             Some(setting) => mistake.with_cure(ways_to_set(setting)),
             None => mistake,
         }
+    }
+}
+
+/// A path that a file names is relative to that file's folder; one from a flag or the environment to the folder in which the process runs.
+fn beside(origin: &Origin, path: &str) -> PathBuf {
+    match origin {
+        Origin::File(place) => Path::new(&place.file).parent().unwrap_or(Path::new("")).join(path),
+        _ => PathBuf::from(path),
     }
 }
 

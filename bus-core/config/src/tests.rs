@@ -423,3 +423,19 @@ fn no_two_settings_share_a_key_a_flag_or_a_variable() {
     unique(SETTINGS.iter().filter_map(|setting| setting.flag.map(str::to_owned)).collect());
     unique(SETTINGS.iter().map(crate::Setting::variable).collect());
 }
+
+#[test]
+fn a_secret_file_is_looked_for_beside_the_file_that_names_it() {
+    let text = "version = 1\n[kafka]\nbootstrap_servers = \"kafka:9092\"\n[kafka.secret_files]\n\"sasl.password\" = \"sasl\"\n\
+                [secrets]\nwatch_key_file = \"secrets/watch\"\nconnector_secret_file = \"/run/connector\"\n";
+    let environment = BTreeMap::from([("BARID_SECRETS__CORRELATION_KEY_FILE".to_owned(), "here".to_owned())]);
+    let file = |path: &str| SecretSource::File(PathBuf::from(path));
+    for (name, folder) in [("/etc/barid/barid.toml", "/etc/barid/"), ("barid.toml", ""), ("../site.toml", "../")] {
+        let resolved = Settings::resolve(Some((name, text)), &environment, &Flags::new()).expect("no mistake");
+        assert_eq!(resolved.watch_key().expect("set"), file(&format!("{folder}secrets/watch")));
+        assert_eq!(resolved.connector_secret().expect("set"), file("/run/connector"));
+        assert_eq!(resolved.correlation_key().expect("set"), file("here"), "not named by a file");
+        let kafka = resolved.kafka().expect("set");
+        assert_eq!(kafka.secret_properties["sasl.password"], file(&format!("{folder}sasl")));
+    }
+}

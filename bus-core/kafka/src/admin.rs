@@ -79,7 +79,7 @@ impl Admin {
         let metadata = self
             .asking
             .fetch_metadata(None, limits::METADATA)
-            .map_err(|error| asked("list topics", limits::METADATA, &error))?;
+            .map_err(|error| asked(&self.asking, "list topics", limits::METADATA, &error))?;
         let mut names: Vec<String> = metadata
             .topics()
             .iter()
@@ -105,7 +105,7 @@ impl Admin {
         let metadata = self
             .asking
             .fetch_metadata(Some(topic), limits::METADATA)
-            .map_err(|error| asked("describe a topic", limits::METADATA, &error))?;
+            .map_err(|error| asked(&self.asking, "describe a topic", limits::METADATA, &error))?;
         let replication = metadata
             .topics()
             .iter()
@@ -211,7 +211,7 @@ impl Admin {
             Some(Code::UnknownTopicOrPartition | Code::UnknownPartition | Code::UnknownTopic) => {
                 KafkaError::UnknownTopic { topic: topic.to_owned() }
             }
-            _ => asked("ask for watermarks", limits::METADATA, &error),
+            _ => asked(&self.asking, "ask for watermarks", limits::METADATA, &error),
         })?;
         Ok(Watermarks { low, high })
     }
@@ -224,7 +224,7 @@ impl Admin {
         list.add_partition_range(topic, 0, partitions - 1);
         let committed = watcher
             .committed_offsets(list, limits::METADATA)
-            .map_err(|error| asked("ask for committed offsets", limits::METADATA, &error))?;
+            .map_err(|error| asked(&watcher, "ask for committed offsets", limits::METADATA, &error))?;
         let elements = committed.elements();
         let offsets = elements.iter().filter_map(|element| match element.offset() {
             Offset::Offset(offset) => Some((element.partition(), offset)),
@@ -237,7 +237,7 @@ impl Admin {
         let metadata = self
             .asking
             .fetch_metadata(None, limits::METADATA)
-            .map_err(|error| asked("list brokers", limits::METADATA, &error))?;
+            .map_err(|error| asked(&self.asking, "list brokers", limits::METADATA, &error))?;
         Ok(metadata
             .brokers()
             .iter()

@@ -60,7 +60,7 @@ impl BestEffortProducer {
 impl Drop for BestEffortProducer {
     fn drop(&mut self) {
         if let Some(client) = self.client.take() {
-            bury("best-effort producer", client, limits::STOP_PRODUCERS);
+            bury("best-effort producer", client, limits::STOP_BEST_EFFORT);
         }
     }
 }

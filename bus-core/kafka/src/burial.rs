@@ -6,6 +6,13 @@
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
+use crate::{StopSignal, limits};
+
+/// Drops the value within the limit, or after a stop within what is left of the time that all clients have together.
+pub(crate) fn bury_by<T: Send + 'static>(what: &'static str, value: T, limit: Duration, stop: &StopSignal) -> bool {
+    bury(what, value, stop.at_most(limit, limits::STOP_ALL))
+}
+
 /// Drops the value. False: it was still being dropped when the limit passed.
 pub(crate) fn bury<T: Send + 'static>(what: &'static str, value: T, limit: Duration) -> bool {
     let (done, finished) = channel::<()>();

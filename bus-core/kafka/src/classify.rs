@@ -32,7 +32,7 @@ pub(crate) const TABLE: &[(Code, Class, &str)] = &[
     (Code::BrokerTransportFailure, Retry, "the connection broke; the client connects again"),
     (Code::AllBrokersDown, Retry, "no broker can be reached at present"),
     (Code::Resolve, Retry, "a name server may be away as a broker may"),
-    (Code::OperationTimedOut, Retry, "the limit of a call passed; inside a commit the caller makes it indefinite"),
+    (Code::OperationTimedOut, Retry, "no answer came within the limit of the call"),
     (Code::TimedOutQueue, Retry, "the request was never sent"),
     (Code::WaitingForCoordinator, Retry, "the coordinator is being looked for"),
     (Code::InProgress, Retry, "the same call is still running in the background"),

@@ -4,7 +4,8 @@
 //! only note down; whoever owns the client acts on the notes.
 //!
 //! Log lines of librdkafka name brokers, topics and errors, never contents of records. Its lines about broken connections are told at `debug`: that the broker is
-//! away is said once by whoever waits for it ([`Away`]), not by every client every second.
+//! away is said once ([`crate::outage`]), not by every client every second; what they say is kept as the reason. Its lines about transactions too: each
+//! of them comes back as the error of a call, which whoever made the call tells in words of ours.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -54,6 +55,8 @@ pub(crate) struct Context {
     closing: AtomicBool,
     pub(crate) deliveries: Deliveries,
     last_warning: Mutex<Option<Instant>>,
+    /// Why the last connection failed.
+    trouble: Mutex<Option<(Instant, String)>>,
 }
 
 impl Context {
@@ -64,6 +67,7 @@ impl Context {
             closing: AtomicBool::new(false),
             deliveries: Deliveries::default(),
             last_warning: Mutex::new(None),
+            trouble: Mutex::new(None),
         }
     }
 
@@ -80,6 +84,12 @@ impl Context {
         self.closing.store(true, Ordering::SeqCst);
     }
 
+    /// What the client has last said about a connection that failed, if that is not long ago.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        let trouble = lock(&self.trouble);
+        trouble.as_ref().filter(|(at, _)| at.elapsed() < limits::TROUBLE_KNOWN).map(|(_, reason)| reason.clone())
+    }
+
     fn warn_now_and_then(&self, code: Code, reason: &str) {
         let mut last = lock(&self.last_warning);
         if last.is_none_or(|last| last.elapsed() > limits::AWAY_REMINDER) {
@@ -92,9 +102,13 @@ impl Context {
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         let about_connections = matches!(facility, "FAIL" | "ERROR" | "CONNECT" | "DISCONNECT" | "GETPID" | "REQTMOUT");
+        let about_transactions = matches!(facility, "FATAL" | "TXNERR" | "ADDPARTS" | "ADDOFFSETS");
+        if facility == "FAIL" {
+            *lock(&self.trouble) = Some((Instant::now(), in_short(message)));
+        }
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error
-                if !about_connections =>
+                if !about_connections && !about_transactions =>
             {
                 tracing::error!(target: "librdkafka", facility, message);
             }
@@ -103,7 +117,9 @@ impl ClientContext for Context {
         }
     }
 
-    fn stats_raw(&self, _statistics: &[u8]) {}
+    fn stats_raw(&self, s: &[u8]) {
+        tracing::info!(target: "stats", "{}", String::from_utf8_lossy(s))
+    }
 
     fn error(&self, error: ClientError, reason: &str) {
         let Some(code) = error.rdkafka_error_code() else { return };
@@ -116,6 +132,13 @@ impl ClientContext for Context {
             _ => tracing::debug!(code = ?code, reason, "kafka client error"),
         }
     }
+}
+
+/// What a line about a connection says, without the name of the thread, the client's own word for an address that it was given, and how often it was so.
+fn in_short(message: &str) -> String {
+    let message = message.split_once("]: ").map_or(message, |(_, rest)| rest);
+    let message = message.split_once(" (after ").map_or(message, |(first, _)| first);
+    message.replacen("/bootstrap", "", 1)
 }
 
 impl ConsumerContext for Context {
@@ -237,32 +260,18 @@ impl Deliveries {
     }
 }
 
-/// Waiting for a broker that is away: a back-off that doubles, and words that are said once.
-pub(crate) struct Away {
-    since: Instant,
-    said: Option<Instant>,
-    wait: Duration,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Away {
-    pub(crate) fn new() -> Self {
-        Self { since: Instant::now(), said: None, wait: limits::AWAY_FIRST }
-    }
-
-    /// Says that the broker is away if it is time to, and gives the next wait.
-    pub(crate) fn again(&mut self, who: &str, reason: &str) -> Duration {
-        if self.said.is_none_or(|said| said.elapsed() >= limits::AWAY_REMINDER) {
-            self.said = Some(Instant::now());
-            tracing::warn!(who, reason, away_s = self.since.elapsed().as_secs(), "kafka is away, waiting for it");
-        }
-        let wait = self.wait;
-        self.wait = (self.wait * 2).min(limits::AWAY_LONGEST);
-        wait
-    }
-
-    pub(crate) fn back(&self, who: &str) {
-        if self.said.is_some() {
-            tracing::info!(who, away_s = self.since.elapsed().as_secs(), "kafka is back");
-        }
+    #[test]
+    fn the_reason_of_a_broken_connection_is_kept_without_what_only_the_client_understands() {
+        let context = Context::new(&Arc::default());
+        assert_eq!(context.trouble(), None);
+        let line = "[thrd:127.0.0.1:9/bootstrap]: 127.0.0.1:9/bootstrap: Connect to ipv4#127.0.0.1:9 failed: \
+                    Connection refused (after 0ms in state CONNECT, 3 identical error(s) suppressed)";
+        context.log(RDKafkaLogLevel::Error, "FAIL", line);
+        let reason = "127.0.0.1:9: Connect to ipv4#127.0.0.1:9 failed: Connection refused";
+        assert_eq!(context.trouble().as_deref(), Some(reason));
     }
 }

@@ -2,39 +2,45 @@
 //!
 //! Nothing blocks longer than it is told to: while a topic does not exist or the broker is away, `poll` gives nothing and tries again by itself.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use crate::client::Away;
+use crate::outage::Away;
 use crate::reader::{From, Offsets, Preparing, Read, Retry, TopicReader};
-use crate::{Cluster, KafkaError, Record, limits};
+use crate::{Cluster, KafkaError, Record, StopSignal, limits};
 
 /// Reads the topics from the beginning and goes on for ever. The order is kept in each partition.
 pub struct Follower {
     cluster: Cluster,
     offsets: Offsets,
+    stop: StopSignal,
     preparing: Vec<Preparing>,
     retry: Retry,
-    away: Option<Away>,
+    away: Away,
+    /// Topics of which it was said that they cannot be read yet.
+    said: BTreeSet<String>,
     readers: Vec<TopicReader>,
     turn: usize,
 }
 
 impl Follower {
-    /// Makes the clients; does no waiting. Topics that do not exist yet are taken up when they appear.
-    pub fn open(cluster: &Cluster, topics: &[String]) -> Result<Self, KafkaError> {
+    /// Makes the clients; does no waiting. Topics that do not exist yet are taken up when they appear. A stop ends every wait.
+    pub fn open(cluster: &Cluster, topics: &[String], stop: &StopSignal) -> Result<Self, KafkaError> {
         Ok(Self {
             cluster: cluster.clone(),
-            offsets: Offsets::new(cluster)?,
+            offsets: Offsets::new(cluster, stop)?,
+            stop: stop.clone(),
             preparing: topics.iter().map(|topic| Preparing::new(topic, From::Beginning)).collect(),
             retry: Retry::now(),
-            away: None,
+            away: Away::new(cluster.outage()),
+            said: BTreeSet::new(),
             readers: Vec::new(),
             turn: 0,
         })
     }
 
-    /// The next record, or `None` when there was none within the limit (or the broker is away). An answer from the broker that is being waited for can
-    /// make the wait longer by a few seconds while it is away.
+    /// The next record, or `None` when there was none within the limit (or the broker is away), or at a stop. An answer from the broker that is being waited
+    /// for can make the wait longer by a few seconds while it is away.
     pub fn poll(&mut self, limit: Duration) -> Option<Record> {
         let started = Instant::now();
         loop {
@@ -43,11 +49,11 @@ impl Follower {
                 return Some(record);
             }
             let left = limit.saturating_sub(started.elapsed());
-            if left.is_zero() {
+            if left.is_zero() || self.stop.is_stopped() {
                 return None;
             }
             if self.readers.is_empty() {
-                std::thread::sleep(left.min(self.retry.wait().max(Duration::from_millis(1))));
+                self.stop.wait(left.min(self.retry.wait().max(Duration::from_millis(1))));
             }
         }
     }
@@ -62,26 +68,38 @@ impl Follower {
             return;
         }
         let mut waiting = Vec::new();
+        let mut answering = true;
         for mut preparing in std::mem::take(&mut self.preparing) {
+            // Without an answer for one topic there will be none for the next, and each question takes its time.
+            if !answering || self.stop.is_stopped() {
+                waiting.push(preparing);
+                continue;
+            }
             match preparing.advance(&self.cluster, &self.offsets) {
-                Ok(Some(reader)) => self.readers.push(reader),
-                Ok(None) => {
-                    self.retry.after(limits::UNSTABLE_RETRY);
-                    waiting.push(preparing);
+                Ok(Some(reader)) => {
+                    self.said.remove(reader.topic());
+                    self.readers.push(reader);
+                    continue;
                 }
+                Ok(None) => self.retry.after(limits::UNSTABLE_RETRY),
+                Err(KafkaError::Stopped { .. }) => {}
+                Err(KafkaError::Unavailable { reason, .. }) => {
+                    answering = false;
+                    self.retry.after(self.away.again(&reason));
+                }
+                // Whatever it is, it can mend: the topic is created, an ACL is set.
                 Err(error) => {
-                    // Whatever it is, it can mend: the topic is created, the broker comes back, an ACL is set.
-                    let away = self.away.get_or_insert_with(Away::new);
-                    self.retry.after(away.again(preparing.topic(), &error.to_string()));
-                    waiting.push(preparing);
+                    if self.said.insert(preparing.topic().to_owned()) {
+                        tracing::warn!(topic = preparing.topic(), %error, "a topic cannot be read yet, waiting for it");
+                    }
+                    self.retry.after(limits::TOPIC_RETRY);
                 }
             }
+            waiting.push(preparing);
         }
         self.preparing = waiting;
-        if self.preparing.is_empty()
-            && let Some(away) = self.away.take()
-        {
-            away.back("follower");
+        if answering && !self.stop.is_stopped() {
+            self.away.back();
         }
     }
 

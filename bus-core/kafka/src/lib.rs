@@ -6,6 +6,7 @@
 //! * [`TransactionalWorker`]: consume, process, produce, exactly once; the router's loop.
 //! * [`TransactionalProducer`]: transactions of a process that reads elsewhere; the connector's writer.
 //! * [`read_all_to_high_watermark, read_to_high_watermark`], [`Follower`], [`Tail`]: reading without a group: once, for ever, for people.
+//! * [`Candidate`]: one of several processes is chosen by a group.
 //! * [`BestEffortProducer`]: heartbeats and notices, which nothing depends on.
 //! * [`Admin`]: topics, settings, watermarks.
 //! * [`InProcessBroker`]: for the demo and fast tests, behind the same [`Cluster`].
@@ -27,12 +28,14 @@
 mod admin;
 mod best_effort;
 mod burial;
+mod candidate;
 mod classify;
 mod client;
 mod error;
 mod follow;
 mod in_process;
 mod limits;
+mod outage;
 mod outbox;
 mod reader;
 mod record;
@@ -45,6 +48,7 @@ mod worker;
 
 pub use admin::{Admin, BrokerInfo, NewTopic, TopicDescription, Watermarks};
 pub use best_effort::BestEffortProducer;
+pub use candidate::{Candidate, CandidateEvent};
 pub use error::KafkaError;
 pub use follow::Follower;
 pub use in_process::InProcessBroker;

@@ -4,7 +4,7 @@
 //! simply return: the worker looks before it goes on.
 
 use crate::transaction::{Client, hand_over};
-use crate::{Outgoing, Record, TransactionError, limits};
+use crate::{Outgoing, Record, StopSignal, TransactionError, limits};
 
 /// Why [`Outbox::send`] did not take a record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +26,7 @@ pub struct Outbox {
 
 enum Sink {
     Memory(Vec<Record>),
-    Producer { client: Client, transactional_id: String },
+    Producer { client: Client, transactional_id: String, stop: StopSignal },
 }
 
 impl Outbox {
@@ -35,15 +35,16 @@ impl Outbox {
         Self { sink: Sink::Memory(Vec::new()), sent: 0, failure: None }
     }
 
-    pub(crate) fn into_producer(client: Client, transactional_id: &str) -> Self {
-        Self { sink: Sink::Producer { client, transactional_id: transactional_id.to_owned() }, sent: 0, failure: None }
+    pub(crate) fn into_producer(client: Client, transactional_id: &str, stop: StopSignal) -> Self {
+        let transactional_id = transactional_id.to_owned();
+        Self { sink: Sink::Producer { client, transactional_id, stop }, sent: 0, failure: None }
     }
 
     /// The bytes are copied. Blocks only while the client's queue is full.
     pub fn send(&mut self, record: &Outgoing<'_>) -> Result<(), SendError> {
         let taken = match &mut self.sink {
             Sink::Memory(records) => keep(records, record, self.sent),
-            Sink::Producer { client, transactional_id } => hand_over(client, transactional_id, record),
+            Sink::Producer { client, transactional_id, stop } => hand_over(client, transactional_id, record, stop),
         };
         match taken {
             Ok(()) => {

@@ -16,30 +16,44 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use crate::burial::bury;
+use crate::burial::bury_by;
 use crate::classify::{Class, classify};
 use crate::client::Context;
-use crate::{Cluster, KafkaError, RecordRef, limits};
+use crate::{Cluster, KafkaError, RecordRef, StopSignal, limits};
 
 pub(crate) type Consuming = BaseConsumer<Context>;
 
 /// The consumer of a reader, which outlives it if there is another topic to read. Whoever drops it last waits for its end only so long.
-pub(crate) struct Reading(Option<Arc<Consuming>>);
+pub(crate) struct Reading {
+    consumer: Option<Arc<Consuming>>,
+    stop: StopSignal,
+}
 
 impl Reading {
-    fn new(config: &ClientConfig) -> Result<Self, KafkaError> {
-        Ok(Self(Some(Arc::new(make_consumer(config)?))))
+    fn new(config: &ClientConfig, stop: &StopSignal) -> Result<Self, KafkaError> {
+        Ok(Self { consumer: Some(Arc::new(make_consumer(config)?)), stop: stop.clone() })
     }
 
     fn get(&self) -> Option<&Arc<Consuming>> {
-        self.0.as_ref()
+        self.consumer.as_ref()
+    }
+
+    /// Asks the broker something; a stop ends the wait for the answer at once.
+    fn ask<T: Send + 'static>(
+        &self,
+        what: &str,
+        question: impl FnOnce(&Consuming) -> Result<T, KafkaError> + Send + 'static,
+    ) -> Result<T, KafkaError> {
+        let stopped = || KafkaError::Stopped { what: what.to_owned() };
+        let consumer = self.get().cloned().ok_or_else(stopped)?;
+        self.stop.waiting_for(Duration::ZERO, move || question(&consumer)).ok_or_else(stopped)?
     }
 }
 
 impl Drop for Reading {
     fn drop(&mut self) {
-        if let Some(consumer) = self.0.take() {
-            bury("reader", consumer, limits::STOP_CONSUMER);
+        if let Some(consumer) = self.consumer.take() {
+            bury_by("reader", consumer, limits::STOP_CONSUMER, &self.stop);
         }
     }
 }
@@ -50,46 +64,64 @@ pub(crate) fn make_consumer(config: &ClientConfig) -> Result<Consuming, KafkaErr
 }
 
 /// The error of a call that asks the broker.
-pub(crate) fn asked(what: &str, limit: Duration, error: &ClientError) -> KafkaError {
-    match error.rdkafka_error_code().map(classify) {
+pub(crate) fn asked(client: &Consuming, what: &str, limit: Duration, error: &ClientError) -> KafkaError {
+    let code = error.rdkafka_error_code();
+    match code.map(classify) {
         Some((Class::Fatal | Class::Credentials, why)) => {
             KafkaError::Refused { what: what.to_owned(), reason: format!("{error}: {why}") }
         }
-        _ => KafkaError::Unavailable { what: what.to_owned(), limit, reason: error.to_string() },
+        _ => {
+            let no_answer = matches!(
+                code,
+                Some(Code::OperationTimedOut | Code::BrokerTransportFailure | Code::AllBrokersDown | Code::Resolve)
+            );
+            let trouble = client.context().trouble().filter(|_| no_answer);
+            let reason = trouble.unwrap_or_else(|| {
+                if code == Some(Code::OperationTimedOut) { "no answer".to_owned() } else { error.to_string() }
+            });
+            KafkaError::Unavailable { what: what.to_owned(), limit, reason }
+        }
     }
 }
 
 /// Two clients that ask for offsets, shared by all readers of one snapshot, follower or tail.
 pub(crate) struct Offsets {
-    high: Consuming,
-    stable: Consuming,
+    high: Reading,
+    stable: Reading,
+    stop: StopSignal,
 }
 
 impl Offsets {
-    pub(crate) fn new(cluster: &Cluster) -> Result<Self, KafkaError> {
+    /// A stop ends every wait for an answer.
+    pub(crate) fn new(cluster: &Cluster, stop: &StopSignal) -> Result<Self, KafkaError> {
         Ok(Self {
-            high: make_consumer(&cluster.watermark_client())?,
-            stable: make_consumer(&cluster.stable_offset_client())?,
+            high: Reading::new(&cluster.watermark_client(), stop)?,
+            stable: Reading::new(&cluster.stable_offset_client(), stop)?,
+            stop: stop.clone(),
         })
     }
 
     /// Number of partitions.
     pub(crate) fn partitions(&self, topic: &str) -> Result<i32, KafkaError> {
-        partitions_of(&self.high, topic)
+        let owned = topic.to_owned();
+        self.high.ask("ask for a topic", move |client| partitions_of(client, &owned))
     }
 
     pub(crate) fn low_and_high(&self, topic: &str, partition: i32) -> Result<(i64, i64), KafkaError> {
-        self.high
-            .fetch_watermarks(topic, partition, limits::METADATA)
-            .map_err(|error| asked("ask for the high watermark", limits::METADATA, &error))
+        watermarks(&self.high, "ask for the high watermark", topic, partition)
     }
 
     fn last_stable(&self, topic: &str, partition: i32) -> Result<i64, KafkaError> {
-        let asking = self.stable.fetch_watermarks(topic, partition, limits::METADATA);
-        asking
-            .map(|(_, stable)| stable)
-            .map_err(|error| asked("ask for the last stable offset", limits::METADATA, &error))
+        watermarks(&self.stable, "ask for the last stable offset", topic, partition).map(|(_, stable)| stable)
     }
+}
+
+fn watermarks(client: &Reading, what: &'static str, topic: &str, partition: i32) -> Result<(i64, i64), KafkaError> {
+    let topic = topic.to_owned();
+    client.ask(what, move |client| {
+        let asking = client.fetch_watermarks(&topic, partition, limits::METADATA);
+        asking.map_err(|error| asked(client, what, limits::METADATA, &error))
+    })
 }
 
 /// Number of partitions of a topic.
@@ -102,14 +134,16 @@ pub(crate) fn partitions_of(client: &Consuming, topic: &str) -> Result<i32, Kafk
         {
             return Err(KafkaError::UnknownTopic { topic: topic.to_owned() });
         }
-        Err(error) => return Err(asked("ask for a topic", limits::METADATA, &error)),
+        Err(error) => return Err(asked(client, "ask for a topic", limits::METADATA, &error)),
     };
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     match found.map(|found| (found.error().map(Code::from), found.partitions().len())) {
         None | Some((Some(Code::UnknownTopicOrPartition | Code::UnknownTopic), _)) => {
             Err(KafkaError::UnknownTopic { topic: topic.to_owned() })
         }
-        Some((Some(error), _)) => Err(asked("ask for a topic", limits::METADATA, &ClientError::MetadataFetch(error))),
+        Some((Some(error), _)) => {
+            Err(asked(client, "ask for a topic", limits::METADATA, &ClientError::MetadataFetch(error)))
+        }
         Some((None, partitions)) => Ok(partitions as i32),
     }
 }
@@ -177,14 +211,15 @@ impl Preparing {
         if self.to_marks_only && self.marks.iter().all(|(low, high)| low == high) {
             return Ok(Some(TopicReader::of_nothing(&self.topic, &self.marks)));
         }
-        if let Some(used) = self.used.as_ref().and_then(Reading::get) {
+        if let Some(used) = &self.used {
             // The client looks for the leaders of a topic that it has never heard of once a second; asked for, they are in its cache.
-            partitions_of(used, &self.topic)?;
+            let topic = self.topic.clone();
+            used.ask("ask for a topic", move |client| partitions_of(client, &topic))?;
         }
         let consumer = match self.used.take() {
             Some(used) => used,
-            None if self.to_marks_only => Reading::new(&cluster.snapshot_reader())?,
-            None => Reading::new(&cluster.reader())?,
+            None if self.to_marks_only => Reading::new(&cluster.snapshot_reader(), &offsets.stop)?,
+            None => Reading::new(&cluster.reader(), &offsets.stop)?,
         };
         TopicReader::start(consumer, &self.topic, self.from, &self.marks).map(Some)
     }

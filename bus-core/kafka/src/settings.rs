@@ -10,6 +10,7 @@ use std::time::Duration;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::KafkaError as ClientError;
 
+use crate::outage::Outage;
 use crate::{KafkaError, limits};
 
 /// How to reach a cluster, as a deployment's configuration says it.
@@ -78,6 +79,7 @@ const TYPED: &[(&str, &str)] = &[
 #[derive(Clone, Debug)]
 pub struct Cluster {
     settings: Arc<ClientSettings>,
+    outage: Arc<Outage>,
 }
 
 impl Cluster {
@@ -93,7 +95,7 @@ impl Cluster {
                 return Err(KafkaError::Conflict { property: property.clone(), typed: (*typed).to_owned() });
             }
         }
-        let cluster = Self { settings: Arc::new(settings) };
+        let cluster = Self { settings: Arc::new(settings), outage: Arc::default() };
         // librdkafka itself knows which properties there are and what they may be. Its message names the property; the value stays out, it may be a password.
         match cluster.base().create_native_config() {
             Ok(_) => Ok(cluster),
@@ -118,7 +120,7 @@ impl Cluster {
     pub fn with_client_id(&self, client_id: &str) -> Self {
         let mut settings = (*self.settings).clone();
         settings.client_id = client_id.to_owned();
-        Self { settings: Arc::new(settings) }
+        Self { settings: Arc::new(settings), outage: Arc::clone(&self.outage) }
     }
 
     pub fn bootstrap_servers(&self) -> &str {
@@ -127,6 +129,15 @@ impl Cluster {
 
     pub fn client_id(&self) -> &str {
         &self.settings.client_id
+    }
+
+    pub(crate) fn outage(&self) -> &Arc<Outage> {
+        &self.outage
+    }
+
+    /// Why there was no answer: what a client has said about its connections, or that nothing came.
+    pub(crate) fn why_away(&self, trouble: Option<String>) -> String {
+        trouble.unwrap_or_else(|| format!("no answer from `{}`", self.settings.bootstrap_servers))
     }
 
     /// What all clients have in common.

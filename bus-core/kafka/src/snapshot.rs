@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::client::Away;
+use crate::outage::Away;
 use crate::reader::{From, Offsets, Preparing, Read, TopicReader};
 use crate::{Cluster, KafkaError, RecordRef, StopSignal, limits};
 
@@ -34,7 +34,7 @@ pub fn read_all_to_high_watermark(
     stop: &StopSignal,
     mut each: impl FnMut(&RecordRef<'_>),
 ) -> Result<SnapshotSummary, KafkaError> {
-    let offsets = Offsets::new(cluster)?;
+    let offsets = Offsets::new(cluster, stop)?;
     let mut consumer = None;
     let mut summary = SnapshotSummary::default();
     for topic in topics {
@@ -64,12 +64,12 @@ fn prepare(
 ) -> Result<Option<TopicReader>, KafkaError> {
     let topic = &preparing.topic().to_owned();
     let started = Instant::now();
-    let mut away = Away::new();
+    let mut away = Away::new(cluster.outage());
     let mut said_open = false;
     while !stop.is_stopped() {
         let wait = match preparing.advance(cluster, offsets) {
             Ok(Some(reader)) => {
-                away.back(topic);
+                away.back();
                 return Ok(Some(reader));
             }
             Ok(None) => {
@@ -79,7 +79,8 @@ fn prepare(
                 }
                 limits::UNSTABLE_RETRY
             }
-            Err(KafkaError::Unavailable { reason, .. }) => away.again(topic, &reason),
+            Err(KafkaError::Unavailable { reason, .. }) => away.again(&reason),
+            Err(KafkaError::Stopped { .. }) => break,
             // A topic that was created a moment ago is not known everywhere.
             Err(KafkaError::UnknownTopic { .. }) if started.elapsed() < limits::UNKNOWN_TOPIC => limits::UNSTABLE_RETRY,
             Err(error) => return Err(error),

@@ -3,8 +3,11 @@
 //! Every loop of this crate takes one: whoever starts a role keeps a clone and calls [`StopSignal::stop`] (from a signal handler's thread, a test, another
 //! role), and every wait of the loop ends at once. It cannot be taken back: a stopped signal stays stopped.
 
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::limits;
 
 /// Cheap to clone; all clones are one signal.
 #[derive(Clone, Default)]
@@ -39,6 +42,54 @@ impl StopSignal {
         *self.inner.stopped_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// `limit`, but after a stop no more than what is left of `total`, counted from the stop.
+    pub(crate) fn at_most(&self, limit: Duration, total: Duration) -> Duration {
+        self.stopped_at().map_or(limit, |at| limit.min(total.saturating_sub(at.elapsed())))
+    }
+
+    /// Runs a call that blocks in the client, and waits for its answer until `total` has passed since a stop. `None`: it was not waited for any longer. The
+    /// call runs on a thread of its own, for nothing can interrupt it; without an answer the thread is left to end by itself, and with it what the call holds.
+    pub(crate) fn waiting_for<T: Send + 'static>(
+        &self,
+        total: Duration,
+        call: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        self.waiting_at_most(Duration::MAX, total, call)
+    }
+
+    /// The same, and no longer than `limit` in any case: for a call that does not always keep a limit of its own.
+    pub(crate) fn waiting_at_most<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        total: Duration,
+        call: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let started = Instant::now();
+        if self.is_stopped() && self.at_most(limits::STOP_LOOK, total).is_zero() {
+            return None;
+        }
+        let (sender, answer) = sync_channel(1);
+        let spawned = std::thread::Builder::new().name("kafka call".to_owned()).spawn(move || {
+            let _ = sender.send(call());
+        });
+        if let Err(error) = spawned {
+            tracing::error!(%error, "no thread can be started for a call to kafka");
+            return None;
+        }
+        loop {
+            match answer.recv_timeout(self.at_most(limits::STOP_LOOK, total)) {
+                Ok(answer) => return Some(answer),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {
+                    let late = started.elapsed() >= limit;
+                    if late || self.is_stopped() && self.at_most(limits::STOP_LOOK, total).is_zero() {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
     /// Waits for `limit` or until the stop, whichever comes first. True means stopped.
     pub fn wait(&self, limit: Duration) -> bool {
         let stopped_at = self.inner.stopped_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -66,6 +117,37 @@ mod tests {
         signal.stop();
         assert!(waiting.join().unwrap());
         assert!(signal.is_stopped());
+    }
+
+    #[test]
+    fn after_a_stop_nothing_waits_longer_than_what_is_left() {
+        let signal = StopSignal::new();
+        let (limit, total) = (Duration::from_secs(60), Duration::from_secs(30));
+        assert_eq!(signal.at_most(limit, total), limit);
+        signal.stop();
+        assert!(signal.at_most(limit, total) <= total);
+        assert_eq!(signal.at_most(limit, Duration::ZERO), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_call_that_blocks_is_left_behind_at_a_stop_and_waited_for_without_one() {
+        let signal = StopSignal::new();
+        assert_eq!(signal.waiting_for(Duration::ZERO, || 7), Some(7));
+        let (never, blocked) = std::sync::mpsc::channel::<()>();
+        let stopper = signal.clone();
+        let stopping = std::thread::spawn(move || stopper.stop());
+        assert_eq!(signal.waiting_for(Duration::ZERO, move || blocked.recv()), None);
+        stopping.join().unwrap();
+        drop(never);
+    }
+
+    #[test]
+    fn a_call_that_does_not_keep_its_limit_is_left_behind() {
+        let signal = StopSignal::new();
+        let (never, blocked) = std::sync::mpsc::channel::<()>();
+        let (limit, total) = (Duration::from_millis(1), Duration::from_secs(60));
+        assert_eq!(signal.waiting_at_most(limit, total, move || blocked.recv()), None);
+        drop(never);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use rdkafka::message::BorrowedMessage;
 
 use crate::client::Context;
 use crate::reader::{From, Offsets, Preparing, TopicReader, reading_error};
-use crate::{Cluster, KafkaError, Record, RecordRef, limits};
+use crate::{Cluster, KafkaError, Record, RecordRef, StopSignal, limits};
 
 /// Where to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Tail {
     /// Waits for the open transactions of others, so that nothing that is there is missed. A topic that does not exist is [`KafkaError::UnknownTopic`], a
     /// broker that is away [`KafkaError::Unavailable`].
     pub fn open(cluster: &Cluster, topics: &[String], from: TailFrom, until: TailUntil) -> Result<Self, KafkaError> {
-        let offsets = Offsets::new(cluster)?;
+        let offsets = Offsets::new(cluster, &StopSignal::new())?;
         let from = match from {
             TailFrom::Beginning => From::Beginning,
             TailFrom::End => From::HighWatermark,

@@ -17,9 +17,10 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
-use crate::burial::bury;
+use crate::burial::bury_by;
 use crate::classify::{Class, classify};
-use crate::client::{Away, Context, Reach};
+use crate::client::{Context, Reach};
+use crate::outage::Away;
 use crate::{Cluster, Outgoing, StopSignal, limits};
 
 /// What an error of a transaction makes the caller do.
@@ -121,10 +122,11 @@ impl TransactionalProducer {
                     TransactionError::Unavailable { .. } if begun.elapsed() < limits::PATIENCE => {
                         self.stop.wait(limits::AWAY_FIRST.saturating_sub(started.elapsed()));
                     }
-                    TransactionError::Unavailable { reason } => {
-                        let away = away.get_or_insert_with(Away::new);
+                    TransactionError::Unavailable { .. } => {
+                        let away = away.get_or_insert_with(|| Away::new(self.cluster.outage()));
+                        let reason = self.cluster.why_away(client.context().trouble());
                         tell(Waiting::Away(&reason));
-                        let wait = away.again(&self.transactional_id, &reason);
+                        let wait = away.again(&reason);
                         // The try goes on in the background, so a try that used its slice up has waited already.
                         self.stop.wait(wait.saturating_sub(started.elapsed()));
                     }
@@ -134,15 +136,15 @@ impl TransactionalProducer {
         };
         match initialised {
             Ok(()) => {
-                if let Some(away) = &away {
-                    away.back(&self.transactional_id);
+                if let Some(away) = &mut away {
+                    away.back();
                     tell(Waiting::Back);
                 }
                 self.client = Some(client);
                 Ok(())
             }
             Err(error) => {
-                bury("producer", client, limits::STOP_PRODUCERS);
+                bury_by("producer", client, limits::STOP_PRODUCERS, &self.stop);
                 Err(error)
             }
         }
@@ -152,7 +154,7 @@ impl TransactionalProducer {
     pub(crate) fn discard(&mut self) {
         self.open = false;
         if let Some(client) = self.client.take() {
-            bury("producer", client, limits::STOP_PRODUCERS);
+            bury_by("producer", client, limits::STOP_PRODUCERS, &self.stop);
         }
     }
 
@@ -171,7 +173,7 @@ impl TransactionalProducer {
 
     /// Hands the record to the client; the bytes are copied. Blocks only while the client's queue is full. `RecordTooLarge` leaves the transaction good.
     pub fn send(&mut self, record: &Outgoing<'_>) -> Result<(), TransactionError> {
-        hand_over(self.client()?, &self.transactional_id, record)
+        hand_over(self.client()?, &self.transactional_id, record, &self.stop)
     }
 
     /// Waits until everything is delivered, then commits. `Ok` means definitely committed.
@@ -189,7 +191,7 @@ impl TransactionalProducer {
         let client = self.client()?;
         let started = Instant::now();
         loop {
-            match client.commit_transaction(limits::COMMIT_SLICE) {
+            match client.commit_transaction(self.slice()) {
                 Ok(()) => {
                     // Committed for certain, however long it took.
                     self.open = false;
@@ -219,7 +221,7 @@ impl TransactionalProducer {
         loop {
             // This purges the queue, in a way that keeps the sequence numbers whole. A purge of our own does not: it fails the first record of the next
             // transaction.
-            match client.abort_transaction(limits::COMMIT_SLICE) {
+            match client.abort_transaction(self.slice()) {
                 Ok(()) => {
                     self.open = false;
                     return Ok(());
@@ -253,18 +255,27 @@ impl TransactionalProducer {
     /// Adds the offsets of consumed records to the transaction.
     pub(crate) fn send_offsets(
         &self,
-        offsets: &TopicPartitionList,
-        metadata: &ConsumerGroupMetadata,
+        offsets: TopicPartitionList,
+        metadata: ConsumerGroupMetadata,
     ) -> Result<(), TransactionError> {
         let client = self.client()?;
-        client
-            .send_offsets_to_transaction(offsets, metadata, limits::SEND_OFFSETS)
-            .map_err(|error| self.judge(Call::Offsets, &error, client))
+        let sending = client.clone();
+        let sent = self.stop.waiting_at_most(limits::SEND_OFFSETS_LOST, limits::STOP_COMMIT, move || {
+            sending.send_offsets_to_transaction(&offsets, &metadata, limits::SEND_OFFSETS)
+        });
+        // The client takes no other call of this transaction while that one runs: it is given up with the producer, and its end was not asked for.
+        let given_up = || TransactionError::Indefinite {
+            reason: match self.stop.is_stopped() {
+                true => "the offsets were not taken before the stop".to_owned(),
+                false => format!("the offsets were not taken within {} ms", limits::SEND_OFFSETS_LOST.as_millis()),
+            },
+        };
+        sent.ok_or_else(given_up)?.map_err(|error| self.judge(Call::Offsets, &error, client))
     }
 
     /// A second handle for the outbox of the transaction that is open. It must be gone before the producer is discarded.
-    pub(crate) fn share(&self) -> Result<Client, TransactionError> {
-        self.client().cloned()
+    pub(crate) fn share(&self) -> Result<(Client, StopSignal), TransactionError> {
+        Ok((self.client()?.clone(), self.stop.clone()))
     }
 
     fn client(&self) -> Result<&Client, TransactionError> {
@@ -278,7 +289,7 @@ impl TransactionalProducer {
     fn drain(&self) -> Result<(), TransactionError> {
         let client = self.client()?;
         let started = Instant::now();
-        while !wait_until_drained(client, limits::COMMIT_SLICE) {
+        while !wait_until_drained(client, self.slice()) {
             if started.elapsed() >= limits::DRAIN || !self.may_wait() {
                 return Err(TransactionError::Indefinite {
                     reason: format!("records were not delivered within {} ms", started.elapsed().as_millis()),
@@ -299,6 +310,11 @@ impl TransactionalProducer {
     /// After a stop there is less time.
     fn may_wait(&self) -> bool {
         self.stop.stopped_at().is_none_or(|at| at.elapsed() < limits::STOP_COMMIT)
+    }
+
+    /// How long a call may block; not zero, for the client would not even look.
+    fn slice(&self) -> Duration {
+        self.stop.at_most(limits::COMMIT_SLICE, limits::STOP_COMMIT).max(limits::STOP_LOOK)
     }
 
     fn judge(&self, call: Call, error: &ClientError, client: &Client) -> TransactionError {
@@ -352,6 +368,7 @@ pub(crate) fn hand_over(
     client: &Client,
     transactional_id: &str,
     record: &Outgoing<'_>,
+    stop: &StopSignal,
 ) -> Result<(), TransactionError> {
     let bytes = record.batch_bytes();
     if bytes > limits::RECORD_BYTES {
@@ -373,7 +390,9 @@ pub(crate) fn hand_over(
         deliveries.sent();
         match client.send(native) {
             Ok(()) => return Ok(()),
-            Err((ClientError::MessageProduction(Code::QueueFull), back)) if started.elapsed() < limits::QUEUE_ROOM => {
+            Err((ClientError::MessageProduction(Code::QueueFull), back))
+                if started.elapsed() < stop.at_most(limits::QUEUE_ROOM, limits::STOP_COMMIT) =>
+            {
                 deliveries.not_sent();
                 native = back;
                 std::thread::sleep(Duration::from_millis(1));

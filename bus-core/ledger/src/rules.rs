@@ -37,9 +37,9 @@ pub fn read_rules(reader: &Reader) -> Result<RulesRead, LedgerError> {
         }
     })?;
     let mut watch = WatchTable::new();
-    for entry in reader.latest::<WatchEntry>(&topics.watch())?.values() {
+    for (key, entry) in &reader.latest::<WatchEntry>(&topics.watch())? {
         // The router leaves out the same entries.
-        let _ = watch.apply(entry);
+        let _ = watch.apply_record(key, entry);
     }
     let mut applied = Vec::new();
     let reading = RecordReader::<PolicyApplied>::new(reader.schemas());

@@ -13,7 +13,7 @@ mod words;
 
 use std::fmt;
 
-pub use toml_file::{line_of, parse_toml};
+pub use toml_file::{line_of, parse_toml, parse_toml_noting};
 pub use words::nearest;
 
 /// Where a mistake stands.

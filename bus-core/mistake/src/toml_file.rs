@@ -27,17 +27,26 @@ pub fn line_of(text: &str, byte: usize) -> u32 {
 ///
 /// The mistakes, with `file` and line.
 pub fn parse_toml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Mistakes> {
-    let (table, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
-        return Err(errors.iter().map(|error| mistake(file, text, error)).collect());
-    }
     let mut mistakes = Mistakes::new();
-    let value = read_mending(file, text, table, &mut mistakes);
-    mistakes.sort();
-    match value {
+    match parse_toml_noting(file, text, &mut mistakes) {
         Some(value) => mistakes.into_result(value),
         None => Err(mistakes),
     }
+}
+
+/// As [`parse_toml`], but notes the mistakes and gives what can be read all the same, so that the caller can look for mistakes in what the values mean too. A
+/// value that comes with mistakes is good for nothing else.
+pub fn parse_toml_noting<T: DeserializeOwned>(file: &str, text: &str, mistakes: &mut Mistakes) -> Option<T> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        mistakes.extend(errors.iter().map(|error| mistake(file, text, error)));
+        return None;
+    }
+    let mut found = Mistakes::new();
+    let value = read_mending(file, text, table, &mut found);
+    found.sort();
+    mistakes.extend(found);
+    value
 }
 
 /// Reads the table again and again, each time with the unknown key mended that serde stumbled over.

@@ -175,8 +175,11 @@ fn watched(
     let keys: Vec<WatchKey> = facts.watch_keys.iter().copied().filter(|key| key.kind == kind).collect();
     let mut handles: Vec<String> = Vec::new();
     for key in &keys {
-        for (watcher, registered, handle) in watch.iter() {
-            if watcher == subscriber && registered == *key && !handles.iter().any(|known| known == handle) {
+        let registered = watch.iter().filter(|(watcher, registered, _)| *watcher == subscriber && registered == key);
+        let mut of_key: Vec<&str> = registered.map(|(_, _, handle)| handle).collect();
+        of_key.sort_unstable();
+        for handle in of_key {
+            if !handles.iter().any(|known| known == handle) {
                 handles.push(handle.to_owned());
             }
         }

@@ -27,7 +27,8 @@ use crate::watch::WatchTable;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision<'i> {
     pub permit: &'i Permit,
-    /// The subscriber's own handles for the watch keys that matched, in the order of the event's keys. Empty for a permit
+    /// The subscriber's own handles for the watch keys that matched, each once: in the order of the event's keys, those of
+    /// one key in the order of their text. Empty for a permit
     /// that requires no watch key, even if the subscriber watches one of the event: a handle tells whose parcel it is, and
     /// only such a permit gives that away.
     pub handles: Vec<&'i str>,
@@ -120,13 +121,15 @@ impl Index {
             if permits.is_empty() {
                 continue;
             }
-            for (subscriber, handle) in watch.watchers(*key) {
+            // The watch table gives the watchers of a key in no order. Nearly always there is none, and then nothing is allocated.
+            let mut watchers: Vec<(&str, &str)> = watch.watchers(*key).collect();
+            watchers.sort_unstable();
+            for (subscriber, handle) in watchers {
                 if let Some(number) = permits.get(subscriber) {
                     self.consider_match(cell, *number, handle, first_matched, facts, out);
                 }
             }
         }
-        // The watch table gives the watchers of a key in no order.
         out[first_matched..].sort_unstable_by(|one, other| one.permit.subscriber.cmp(&other.permit.subscriber));
     }
 

@@ -39,6 +39,7 @@ pub mod trial;
 mod validity;
 pub mod versions;
 pub mod watch;
+pub mod withdrawal;
 mod written;
 
 pub use check::{Warning, WarningKind, check, expiring};
@@ -53,3 +54,4 @@ pub use subscription::Subscription;
 pub use trial::{Consequence, compare};
 pub use validity::{date_at, date_from_iso};
 pub use watch::{WatchError, WatchTable};
+pub use withdrawal::{Withdrawal, withdrawal};

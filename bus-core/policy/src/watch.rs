@@ -15,22 +15,48 @@ const MOST_HANDLE_BYTES: usize = 256;
 /// Why a record of the watch topic cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WatchError {
-    #[error("the key of a watch record is `<subscriber>/<watch key>`")]
+    #[error("the key of a watch record is `<subscriber>/<watch key>/<handle>`")]
     BadRecordKey,
+    #[error("the key of a watch record names another subscriber, watch key or handle than the record itself")]
+    OtherRecordKey,
     #[error(transparent)]
     BadWatchKey(#[from] WatchKeyError),
     #[error("a watch record names its subscriber, without a slash")]
     NoSubscriber,
-    #[error("a handle has 1 to 256 bytes and no control characters")]
+    #[error("a handle has 1 to 256 bytes, no blank at either end and no control characters")]
     BadHandle,
     #[error("no more than 65,536 subscribers and 4 GiB of handles fit into one watch table")]
     Full,
 }
 
-/// The key of a record in the watch topic: `<subscriber>/<watch key>`. One subscriber has one handle for one watch key.
+/// The key of a record in the watch topic: `<subscriber>/<watch key>/<handle>`. A subscriber may have several handles for one watch key: two loans of one
+/// person. A record whose key ends before the handle stands for all handles that the subscriber has for the watch key.
 #[must_use]
-pub fn record_key(subscriber: &str, key: WatchKey) -> String {
-    format!("{subscriber}/{key}")
+pub fn record_key(subscriber: &str, key: WatchKey, handle: &str) -> String {
+    format!("{subscriber}/{key}/{handle}")
+}
+
+/// Whether a handle can be registered. Each one is a header of its own on a matched copy, so nothing else is asked of it than to be readable there.
+///
+/// # Errors
+///
+/// [`WatchError::BadHandle`].
+pub fn check_handle(handle: &str) -> Result<(), WatchError> {
+    let sound = !handle.is_empty()
+        && handle.len() <= MOST_HANDLE_BYTES
+        && handle.trim() == handle
+        && !handle.chars().any(char::is_control);
+    if sound { Ok(()) } else { Err(WatchError::BadHandle) }
+}
+
+/// What the key of a record in the watch topic says; the handle may be missing.
+fn parse_record_key(record_key: &str) -> Result<(&str, WatchKey, Option<&str>), WatchError> {
+    let (subscriber, rest) = record_key.split_once('/').ok_or(WatchError::BadRecordKey)?;
+    let (key, handle) = match rest.split_once('/') {
+        Some((key, handle)) => (key, Some(handle)),
+        None => (rest, None),
+    };
+    Ok((subscriber, key.parse()?, handle))
 }
 
 /// The watch key of an entry.
@@ -86,7 +112,7 @@ impl WatchTable {
         Self::default()
     }
 
-    /// How many keys are registered, over all subscribers.
+    /// How many handles are registered, over all subscribers and keys.
     #[must_use]
     pub fn len(&self) -> usize {
         self.rows.len()
@@ -104,7 +130,27 @@ impl WatchTable {
         self.by_key.allocation_size() + self.rows.capacity() * size_of::<Row>() + self.handles.capacity()
     }
 
-    /// Registers a key, or gives a registered one a new handle.
+    /// Takes a record of the watch topic: its handle beside those that the subscriber has for the watch key, or in their place if the record's key names none.
+    ///
+    /// # Errors
+    ///
+    /// If record key or entry are malformed or do not belong together, or the table is full; the table is unchanged then.
+    pub fn apply_record(&mut self, record_key: &str, entry: &WatchEntry) -> Result<(), WatchError> {
+        let (subscriber, key, handle) = parse_record_key(record_key)?;
+        if subscriber != entry.subscriber
+            || key != key_of(entry)?
+            || handle.is_some_and(|handle| handle != entry.handle)
+        {
+            return Err(WatchError::OtherRecordKey);
+        }
+        if handle.is_none() {
+            check_handle(&entry.handle)?;
+            self.remove(record_key)?;
+        }
+        self.apply(entry)
+    }
+
+    /// Registers a key under a handle, beside the other handles that the subscriber has for it.
     ///
     /// # Errors
     ///
@@ -115,60 +161,50 @@ impl WatchTable {
             return Err(WatchError::NoSubscriber);
         }
         let handle = entry.handle.as_str();
-        if handle.is_empty() || handle.len() > MOST_HANDLE_BYTES || handle.chars().any(char::is_control) {
-            return Err(WatchError::BadHandle);
-        }
+        check_handle(handle)?;
         let subscriber = self.subscriber_number(&entry.subscriber)?;
         let hash = self.hasher.hash_one(key);
-        let known = self.find(hash, key, subscriber);
-        if known.is_some_and(|row| &self.handles[self.rows[row].handle_range()] == handle) {
+        if self.by_key.find(hash, |&row| self.is(row, key, subscriber, Some(handle))).is_some() {
             return Ok(());
         }
         let handle_start = u32::try_from(self.handles.len()).map_err(|_| WatchError::Full)?;
         let row = u32::try_from(self.rows.len()).map_err(|_| WatchError::Full)?;
         self.handles.push_str(handle);
         let handle_bytes = handle.len() as u16;
-        if let Some(known) = known {
-            self.unused_handle_bytes += usize::from(self.rows[known].handle_bytes);
-            self.rows[known].handle_start = handle_start;
-            self.rows[known].handle_bytes = handle_bytes;
-            self.reclaim_handles();
-        } else {
-            self.rows.push(Row { hash: key.hash, handle_start, handle_bytes, subscriber, kind: key.kind });
-            let Self { hasher, by_key, rows, .. } = self;
-            by_key.insert_unique(hash, row, |&row| hasher.hash_one(rows[row as usize].key()));
-        }
+        self.rows.push(Row { hash: key.hash, handle_start, handle_bytes, subscriber, kind: key.kind });
+        let Self { hasher, by_key, rows, .. } = self;
+        by_key.insert_unique(hash, row, |&row| hasher.hash_one(rows[row as usize].key()));
         Ok(())
     }
 
-    /// Removes the key that the record with this key registered: what a tombstone of the watch topic asks for. Whether it
-    /// was registered.
+    /// Removes what the record with this key registered: what a tombstone of the watch topic asks for. Whether it was
+    /// registered.
     ///
     /// # Errors
     ///
-    /// If `record_key` was not made by [`record_key`].
+    /// If `record_key` was not made by [`record_key`], nor names all handles of a watch key.
     pub fn remove(&mut self, record_key: &str) -> Result<bool, WatchError> {
-        let (subscriber, key) = record_key.split_once('/').ok_or(WatchError::BadRecordKey)?;
-        let key: WatchKey = key.parse()?;
-        let Some(subscriber) = self.subscribers.iter().position(|known| **known == *subscriber) else {
+        let (subscriber, key, handle) = parse_record_key(record_key)?;
+        let known = self.subscribers.iter().position(|known| **known == *subscriber);
+        let Some(subscriber) = known.and_then(|number| u16::try_from(number).ok()) else {
             return Ok(false);
         };
         let hash = self.hasher.hash_one(key);
-        let Self { by_key, rows, .. } = self;
-        let is_row =
-            |&row: &u32| rows[row as usize].key() == key && usize::from(rows[row as usize].subscriber) == subscriber;
-        let Ok(found) = by_key.find_entry(hash, is_row) else {
-            return Ok(false);
-        };
-        let (row, _) = found.remove();
-        self.unused_handle_bytes += usize::from(self.rows[row as usize].handle_bytes);
-        self.rows.swap_remove(row as usize);
-        self.renumber(self.rows.len(), row);
+        let mut removed = false;
+        while let Some(row) = self.by_key.find(hash, |&row| self.is(row, key, subscriber, handle)).copied() {
+            if let Ok(found) = self.by_key.find_entry(hash, |&number| number == row) {
+                found.remove();
+            }
+            self.unused_handle_bytes += usize::from(self.rows[row as usize].handle_bytes);
+            self.rows.swap_remove(row as usize);
+            self.renumber(self.rows.len(), row);
+            removed = true;
+        }
         self.reclaim_handles();
-        Ok(true)
+        Ok(removed)
     }
 
-    /// The subscribers that watch `key`, with their handles, in no order.
+    /// The subscribers that watch `key`, once for each of their handles, in no order.
     pub fn watchers(&self, key: WatchKey) -> impl Iterator<Item = (&str, &str)> {
         let rows = self.by_key.iter_hash(self.hasher.hash_one(key)).map(|&row| &self.rows[row as usize]);
         rows.filter(move |row| row.key() == key)
@@ -182,10 +218,12 @@ impl WatchTable {
             .map(|row| (&*self.subscribers[usize::from(row.subscriber)], row.key(), &self.handles[row.handle_range()]))
     }
 
-    fn find(&self, hash: u64, key: WatchKey, subscriber: u16) -> Option<usize> {
-        let is_row =
-            |&row: &u32| self.rows[row as usize].key() == key && self.rows[row as usize].subscriber == subscriber;
-        self.by_key.find(hash, is_row).map(|&row| row as usize)
+    /// Whether a row is this subscriber's for this key, and for this handle if one is given.
+    fn is(&self, row: u32, key: WatchKey, subscriber: u16, handle: Option<&str>) -> bool {
+        let row = &self.rows[row as usize];
+        row.key() == key
+            && row.subscriber == subscriber
+            && handle.is_none_or(|handle| &self.handles[row.handle_range()] == handle)
     }
 
     /// There are some dozens of subscribers: a search from the front is quick enough.

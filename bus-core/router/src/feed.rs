@@ -49,6 +49,7 @@ pub(crate) struct Feed {
 /// What a feed is made from.
 pub(crate) struct FeedParts<'p> {
     pub(crate) cluster: &'p Cluster,
+    pub(crate) stop: &'p StopSignal,
     pub(crate) topics: &'p Topics,
     pub(crate) schemas: Arc<dyn Schemas>,
     pub(crate) shared_catalogue: Catalogue,
@@ -62,7 +63,7 @@ impl Feed {
     pub(crate) fn open(parts: FeedParts<'_>) -> Result<Self, KafkaError> {
         let policy_topic = parts.topics.policy();
         Ok(Self {
-            follower: Follower::open(parts.cluster, &[policy_topic.clone(), parts.topics.watch()])?,
+            follower: Follower::open(parts.cluster, &[policy_topic.clone(), parts.topics.watch()], parts.stop)?,
             policy_topic,
             policy_reader: RecordReader::new(Arc::clone(&parts.schemas)),
             watch_reader: RecordReader::new(parts.schemas),
@@ -75,7 +76,7 @@ impl Feed {
             readiness: parts.readiness,
             bulletin: parts.bulletin,
             version_gauge: parts.metrics.gauge("policy_version", "version of the policy that is in force"),
-            watch_gauge: parts.metrics.gauge("watch_keys", "registered watch keys"),
+            watch_gauge: parts.metrics.gauge("watch_keys", "registered handles of watch keys"),
         })
     }
 
@@ -137,7 +138,7 @@ impl Feed {
         let mut watch = self.watch.write().unwrap_or_else(PoisonError::into_inner);
         let outcome = match entry {
             None => watch.remove(key).map(|_| ()),
-            Some(entry) => watch.apply(&entry),
+            Some(entry) => watch.apply_record(key, &entry),
         };
         self.watch_gauge.set(i64::try_from(watch.len()).unwrap_or(i64::MAX));
         drop(watch);

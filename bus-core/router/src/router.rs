@@ -113,8 +113,11 @@ impl Router {
         let bulletin =
             Arc::new(Bulletin::new(board, Arc::clone(&codecs), settings.topics.clone(), settings.name.clone()));
         let rules = RulesInForce::default();
+        // One thread that fails ends the router: its partitions would wait behind a process that looks alive.
+        let ending = StopSignal::new();
         let mut feed = Feed::open(FeedParts {
             cluster: &cluster,
+            stop: &ending,
             topics: &settings.topics,
             schemas: Arc::clone(&settings.registry) as Arc<dyn Schemas>,
             shared_catalogue: settings.shared_catalogue.clone(),
@@ -131,14 +134,14 @@ impl Router {
         }
         tracing::info!(router = settings.name, slots = settings.slots, "router starts");
 
-        // One thread that fails ends the router: its partitions would wait behind a process that looks alive.
-        let ending = StopSignal::new();
         let result = thread::scope(|scope| {
             let mut threads = Vec::new();
             let relay = Relay { asked: stop, ending: &ending };
             let (news, counters) = (&bulletin, &*self.counters);
             threads.push(start(scope, &ending, "router heartbeat".to_owned(), move || {
                 relay.run(news, counters);
+                // While the slots end: there is no time for one after the other if the broker is away.
+                news.flush(LAST_WORDS);
                 Ok(())
             }));
             // The feed's clients are dropped on its own thread, while the slots drop theirs.
@@ -158,7 +161,6 @@ impl Router {
             }
             result
         });
-        bulletin.flush(LAST_WORDS);
         tracing::info!(router = settings.name, "router has stopped");
         result
     }

@@ -181,14 +181,11 @@ impl Processor for Slot {
             }
             WorkerEvent::Rebuilt { reason } => {
                 self.memory.name_proved_at = None;
-                tracing::warn!(slot = self.number, reason, "producers were made new");
+                tracing::info!(slot = self.number, reason, "goes on with new producers");
             }
-            WorkerEvent::BrokerAway { reason } if self.readiness.not_ready("broker", "does not answer") => {
-                tracing::warn!(reason, "the broker does not answer, waiting for it");
-            }
-            WorkerEvent::Started | WorkerEvent::BrokerBack if self.readiness.ready("broker") => {
-                tracing::info!("the broker answers");
-            }
+            // Whoever waits for the broker has said so.
+            WorkerEvent::BrokerAway { .. } => drop(self.readiness.not_ready("broker", "does not answer")),
+            WorkerEvent::Started | WorkerEvent::BrokerBack => drop(self.readiness.ready("broker")),
             // A pause that ends is only the next try: a wait is over when the record is decided.
             _ => {}
         }

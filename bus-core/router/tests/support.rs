@@ -71,7 +71,9 @@ impl Bus {
     }
 
     pub fn write(&self, records: &[Record]) {
-        let mut producer = TransactionalProducer::connect(&self.cluster, "test/writer", &StopSignal::new()).unwrap();
+        // Tests that share a broker run side by side, and one name would fence the other.
+        let name = format!("{}writer", self.topics.prefix());
+        let mut producer = TransactionalProducer::connect(&self.cluster, &name, &StopSignal::new()).unwrap();
         producer.begin().unwrap();
         for record in records {
             let headers: Vec<_> = record.headers.iter().map(|(n, value)| (n.as_str(), value.as_slice())).collect();
@@ -170,7 +172,7 @@ impl Desk {
         };
         Record {
             topic: self.topics.watch(),
-            key: Some(barid_policy::watch::record_key(subscriber, key).into_bytes()),
+            key: Some(barid_policy::watch::record_key(subscriber, key, handle).into_bytes()),
             value: Some(self.codec().to_vec(&entry).unwrap()),
             ..Record::default()
         }

@@ -9,7 +9,18 @@ use proptest::prelude::*;
 
 pub(crate) fn event(schema: &Schema) -> BoxedStrategy<Value> {
     let resolved = ResolvedSchema::new(schema).unwrap();
-    value(schema, resolved.get_names())
+    // The one number of the envelope that not every number will do for.
+    (value(schema, resolved.get_names()), -1_080..=1_080_i32)
+        .prop_map(|(event, offset)| with_offset(event, offset))
+        .boxed()
+}
+
+fn with_offset(mut event: Value, minutes: i32) -> Value {
+    if let Value::Record(fields) = &mut event {
+        let offset = fields.iter_mut().find(|(name, _)| name == "utc_offset_minutes");
+        offset.expect("every case event has it").1 = Value::Int(minutes);
+    }
+    event
 }
 
 pub(crate) fn groups() -> impl Strategy<Value = GroupSet> {

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -285,4 +286,20 @@ fn settings_that_do_not_do_are_refused() {
     assert_eq!(refuse("http://barid:s3cret@registry:8081"), SettingsError::CredentialsInUrl);
     assert!(matches!(refuse("registry:8081"), SettingsError::Url { .. }));
     assert!(matches!(refuse(""), SettingsError::Url { .. }));
+}
+
+#[test]
+fn a_question_without_an_answer_is_given_up_when_nobody_waits_any_more() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let ending = Arc::new(AtomicBool::new(false));
+    let given_up = Arc::clone(&ending);
+    let client = client(&url).until(move || given_up.load(Ordering::SeqCst));
+    let asked = Instant::now();
+    let waiting = std::thread::spawn(move || client.schema(1));
+    // The question has come to the registry, which says nothing.
+    let _connection = silent.accept().unwrap();
+    ending.store(true, Ordering::SeqCst);
+    assert!(matches!(waiting.join().unwrap(), Err(RegistryError::Unavailable { .. })));
+    assert!(asked.elapsed() < barid_codec::TIME_LIMIT, "it waited for {:?}", asked.elapsed());
 }

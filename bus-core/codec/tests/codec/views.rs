@@ -90,13 +90,23 @@ fn an_unknown_group_is_never_shown_and_keeps_the_event_from_being_forwarded_whol
     let writer = schemas::newer();
     check(&writer, |walk, event, datum, _| {
         let spans = walk.run(datum).unwrap();
-        // Two of its groups cannot be null, so they are always there.
+        // Some of its groups cannot be null, so they are always there.
         assert!(spans.unknown_group_present);
         assert!(!view::is_whole(&spans, GroupSet::ALL));
         let mut out = Vec::new();
         view::exact(walk, &spans, datum, GroupSet::ALL, &mut out);
         let seen = model::decode(&writer, &out).unwrap();
-        assert!(!model::has(&seen, "inspection"));
+        for nullable in ["inspection", "place"] {
+            assert!(!model::has(&seen, nullable), "{nullable}");
+        }
+        for (name, default) in [("remark", "none"), ("tags", "a")] {
+            let shown = format!("{:?}", model::field(&seen, name).unwrap());
+            assert!(shown.contains(default), "{name}: {shown}");
+        }
+        for name in ["visits", "words"] {
+            let shown = format!("{:?}", model::field(&seen, name).unwrap());
+            assert!(shown.contains("[]") || shown.contains("{}"), "{name}: {shown}");
+        }
         assert!(model::same(model::field(&seen, "channel").unwrap(), model::field(event, "channel").unwrap()));
     });
 }
@@ -170,4 +180,25 @@ fn a_coarse_view_of_our_own_type_reads_as_the_design_says() {
             attachments: None,
         }
     );
+}
+
+#[test]
+fn an_offset_from_utc_that_no_clock_has_is_refused_at_its_byte() {
+    let walk = Walk::compile(barid_schemas::case_event::AVSC).unwrap();
+    let codec = barid_codec::RecordCodec::new(1).unwrap();
+    for (minutes, sound) in [(1_080, true), (-1_080, true), (1_081, false), (-1_081, false), (i32::MAX, false)] {
+        let mut event = crate::records::event();
+        event.utc_offset_minutes = minutes;
+        let framed = codec.to_vec(&event).unwrap();
+        let (_, datum) = barid_codec::framing::unframe(&framed).unwrap();
+        match walk.run(datum) {
+            Ok(_) => assert!(sound, "{minutes}"),
+            Err(error) => {
+                assert!(!sound, "{minutes}");
+                assert_eq!(error.fault, barid_codec::WalkFault::OffsetTooFar);
+                assert_eq!(error.field, "utc_offset_minutes");
+                assert!(error.offset > 0 && error.offset < datum.len());
+            }
+        }
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
@@ -12,8 +13,8 @@ use super::lanes::list;
 use super::slot::{GroupConsumer, Positions, Slot, Trouble};
 use super::{Processor, WorkerError, WorkerEvent};
 use crate::classify::{Class, classify};
-use crate::client::Away;
 use crate::limits;
+use crate::outage::Away;
 use crate::transaction::{TransactionError, Waiting};
 
 impl<P: Processor> Slot<'_, P> {
@@ -30,7 +31,10 @@ impl<P: Processor> Slot<'_, P> {
                 self.fenced_at = Some(Instant::now());
                 let chance = RandomState::new().build_hasher().finish() % 1_000;
                 self.stop.wait(limits::FENCED_WAIT + limits::FENCED_WAIT * 2 * chance as u32 / 1_000);
-                self.rebuild(consumer, format!("fenced: another process may be running as `{transactional_id}`"))
+                self.rebuild(
+                    consumer,
+                    format!("another process has taken the name `{transactional_id}`, taking it back once"),
+                )
             }
             Trouble::End(error) => Err(error),
         }
@@ -43,7 +47,7 @@ impl<P: Processor> Slot<'_, P> {
         if self.producers[self.turn].has_failed_deliveries() {
             return self.rebuild(consumer, reason);
         }
-        tracing::warn!(reason, "transaction is aborted");
+        tracing::debug!(reason, "transaction is aborted");
         if let Err(error) = self.producers[self.turn].abort() {
             // What is open is told of by the rebuild.
             return match Trouble::from(error) {
@@ -68,7 +72,7 @@ impl<P: Processor> Slot<'_, P> {
 
     /// Drops all producers, makes them new, and asks the broker what became of the transaction.
     pub(super) fn rebuild(&mut self, consumer: &GroupConsumer, reason: String) -> Result<(), WorkerError> {
-        tracing::warn!(reason, "all producers are made new");
+        tracing::debug!(reason, "all producers are made new");
         let open = self.open.take().map(|open| (open.records, open.outbox.sent()));
         if !self.initialise_producers()? {
             // Stopped while waiting. The next start initialises the same names and so decides the transaction.
@@ -119,14 +123,18 @@ impl<P: Processor> Slot<'_, P> {
         if self.lanes.is_empty() {
             return Ok(Some(Vec::new()));
         }
-        let mut away = Away::new();
+        let mut away = Away::new(self.cluster.outage());
         loop {
             if self.stop.is_stopped() {
                 return Ok(None);
             }
             match self.committed_or_known(consumer) {
-                Ok(positions) => return Ok(Some(positions)),
-                Err(error) => {
+                None => return Ok(None),
+                Some(Ok(positions)) => {
+                    away.back();
+                    return Ok(Some(positions));
+                }
+                Some(Err(error)) => {
                     let code = error.rdkafka_error_code();
                     if code.is_some_and(|code| classify(code).0 == Class::Fatal) {
                         return Err(WorkerError::Fatal { reason: error.to_string() });
@@ -135,7 +143,7 @@ impl<P: Processor> Slot<'_, P> {
                     let wait = if unstable {
                         limits::UNSTABLE_RETRY
                     } else {
-                        away.again(&self.settings.group_id, &error.to_string())
+                        away.again(&self.cluster.why_away(consumer.context().trouble()))
                     };
                     self.stop.wait(wait);
                 }
@@ -143,17 +151,24 @@ impl<P: Processor> Slot<'_, P> {
         }
     }
 
-    /// Committed offsets of all lanes; for a partition that never had one, the position where it began.
-    pub(super) fn committed_or_known(&mut self, consumer: &GroupConsumer) -> Result<Positions, ClientError> {
-        let committed = consumer.committed_offsets(self.lanes.all(), limits::COMMITTED)?;
+    /// Committed offsets of all lanes; for a partition that never had one, the position where it began. `None`: stopped meanwhile.
+    pub(super) fn committed_or_known(&mut self, consumer: &GroupConsumer) -> Option<Result<Positions, ClientError>> {
+        let (client, all) = (Arc::clone(consumer), self.lanes.all());
+        let asking = move || client.committed_offsets(all, limits::COMMITTED);
+        let committed = match self.stop.waiting_for(Duration::ZERO, asking)? {
+            Ok(committed) => committed,
+            Err(error) => return Some(Err(error)),
+        };
         let mut positions = Vec::new();
         for element in committed.elements() {
-            element.error()?;
+            if let Err(error) = element.error() {
+                return Some(Err(error));
+            }
             let known = self.lanes.get_mut(element.topic(), element.partition()).map_or(0, |lane| lane.committed);
             let next = if let Offset::Offset(offset) = element.offset() { offset } else { known };
             positions.push((element.topic().to_owned(), element.partition(), next));
         }
-        Ok(positions)
+        Some(Ok(positions))
     }
 
     /// False: stopped while the broker was away.

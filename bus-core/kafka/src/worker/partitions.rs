@@ -3,6 +3,7 @@
 //! The rebalance callback only notes down ([`crate::client::Rebalance`]); it is carried out here, between two records. Until then the client keeps the partitions, so
 //! what was processed of them can still be committed.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer;
@@ -139,7 +140,7 @@ impl<P: Processor> Slot<'_, P> {
                 }
                 carry_out_revoke(consumer, &held);
                 if !revoked.is_empty() {
-                    tracing::info!(partitions = revoked.len(), lost, "partitions were revoked");
+                    tracing::debug!(partitions = revoked.len(), lost, "partitions were revoked");
                     self.tell(WorkerEvent::Revoked { partitions: revoked, lost });
                 }
                 mended.map_err(Trouble::End)
@@ -169,7 +170,9 @@ impl<P: Processor> Slot<'_, P> {
             return Ok(());
         }
         let partitions = arriving.partitions.clone();
-        let Ok(positions) = self.stable_offsets(consumer, &partitions) else {
+        let client = Arc::clone(consumer);
+        let asking = move || stable_offsets(&client, partitions);
+        let Some(Ok(positions)) = self.stop.waiting_for(Duration::ZERO, asking) else {
             arriving_later(&mut self.arriving);
             return Ok(());
         };
@@ -184,28 +187,9 @@ impl<P: Processor> Slot<'_, P> {
             self.lanes.insert(topic, *partition, *next);
         }
         self.first_after_assignment = true;
-        tracing::info!(partitions = positions.len(), "partitions were assigned");
+        tracing::debug!(partitions = positions.len(), "partitions were assigned");
         self.tell(WorkerEvent::Assigned { partitions: self.lanes.assigned() });
         Ok(())
-    }
-
-    /// The committed offsets, each for certain; a partition without one begins with its oldest record.
-    pub(super) fn stable_offsets(
-        &self,
-        consumer: &GroupConsumer,
-        partitions: &TopicPartitionList,
-    ) -> Result<Positions, ClientError> {
-        let committed = consumer.committed_offsets(partitions.clone(), limits::COMMITTED)?;
-        let mut positions = Vec::new();
-        for element in committed.elements() {
-            element.error()?;
-            let next = match element.offset() {
-                Offset::Offset(offset) => offset,
-                _ => consumer.fetch_watermarks(element.topic(), element.partition(), limits::METADATA)?.0,
-            };
-            positions.push((element.topic().to_owned(), element.partition(), next));
-        }
-        Ok(positions)
     }
 
     pub(super) fn put_back(&self, consumer: &GroupConsumer, back: TopicPartitionList) -> Result<(), WorkerError> {
@@ -219,6 +203,21 @@ impl<P: Processor> Slot<'_, P> {
             _ => Ok(()),
         }
     }
+}
+
+/// The committed offsets, each for certain; a partition without one begins with its oldest record.
+fn stable_offsets(consumer: &GroupConsumer, partitions: TopicPartitionList) -> Result<Positions, ClientError> {
+    let committed = consumer.committed_offsets(partitions, limits::COMMITTED)?;
+    let mut positions = Vec::new();
+    for element in committed.elements() {
+        element.error()?;
+        let next = match element.offset() {
+            Offset::Offset(offset) => offset,
+            _ => consumer.fetch_watermarks(element.topic(), element.partition(), limits::METADATA)?.0,
+        };
+        positions.push((element.topic().to_owned(), element.partition(), next));
+    }
+    Ok(positions)
 }
 
 fn arriving_later(arriving: &mut Option<Arriving>) {

@@ -18,9 +18,10 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::lanes::Lanes;
 use super::{Begin, Input, Processor, Tick, Verdict, WorkerError, WorkerEvent, WorkerSettings};
-use crate::burial::bury;
+use crate::burial::bury_by;
 use crate::classify::{Class, classify};
-use crate::client::{Away, Context, Reach, Rebalance, carry_out_assign, carry_out_revoke};
+use crate::client::{Context, Reach, Rebalance, carry_out_assign, carry_out_revoke};
+use crate::outage::Away;
 use crate::outbox::Outbox;
 use crate::transaction::{TransactionError, TransactionalProducer};
 use crate::{Cluster, KafkaError, RecordRef, StopSignal, limits};
@@ -225,7 +226,8 @@ impl<'w, P: Processor> Slot<'w, P> {
         }
         let producer = &mut self.producers[self.turn];
         producer.begin()?;
-        let outbox = Outbox::into_producer(producer.share()?, producer.transactional_id());
+        let (client, stop) = producer.share()?;
+        let outbox = Outbox::into_producer(client, producer.transactional_id(), stop);
         let mut open = Open { outbox, since: Instant::now(), records: 0 };
         let assigned = self.lanes.assigned();
         let begin = Begin { assigned: &assigned, first_after_assignment: self.first_after_assignment };
@@ -254,7 +256,7 @@ impl<'w, P: Processor> Slot<'w, P> {
             if consumer.assignment_lost() || matches!(consumer.rebalance_protocol(), RebalanceProtocol::None) {
                 return Err(lost());
             }
-            producer.send_offsets(&offsets, &metadata)
+            producer.send_offsets(offsets, metadata)
         })?;
         self.committed(records, sent, started);
         Ok(())
@@ -322,19 +324,23 @@ impl<'w, P: Processor> Slot<'w, P> {
             return;
         }
         let topic = self.lanes.iter().next().map(|(topic, ..)| topic.to_owned());
-        match (consumer.fetch_metadata(topic.as_deref(), limits::PROBE), self.away.take()) {
-            (Ok(_), None) => {}
-            (Ok(_), Some((away, _))) => {
-                away.back(&self.settings.group_id);
+        let client = Arc::clone(consumer);
+        let asking = move || client.fetch_metadata(topic.as_deref(), limits::PROBE).map(drop);
+        let Some(answer) = self.stop.waiting_for(Duration::ZERO, asking) else { return };
+        match (answer, self.away.take()) {
+            (Ok(()), None) => {}
+            (Ok(()), Some((mut away, _))) => {
+                away.back();
                 self.tell(WorkerEvent::BrokerBack);
             }
-            (Err(error), before) => {
+            (Err(_), before) => {
                 let news = before.is_none();
-                let mut away = before.map_or_else(Away::new, |(away, _)| away);
-                let wait = away.again(&self.settings.group_id, &error.to_string());
+                let mut away = before.map_or_else(|| Away::new(self.cluster.outage()), |(away, _)| away);
+                let reason = self.cluster.why_away(consumer.context().trouble());
+                let wait = away.again(&reason);
                 self.away = Some((away, Instant::now() + wait));
                 if news {
-                    self.tell(WorkerEvent::BrokerAway { reason: error.to_string() });
+                    self.tell(WorkerEvent::BrokerAway { reason });
                 }
             }
         }
@@ -362,7 +368,7 @@ impl<'w, P: Processor> Slot<'w, P> {
                     Trouble::Fenced => "fenced".to_owned(),
                     Trouble::End(error) => error.to_string(),
                 };
-                tracing::warn!(reason, aborted, "the last transaction was not committed");
+                tracing::debug!(reason, aborted, "the last transaction was not committed");
                 self.tell(WorkerEvent::Aborted { reason });
             }
         }
@@ -377,7 +383,7 @@ impl<'w, P: Processor> Slot<'w, P> {
                 Rebalance::Revoke { partitions, .. } => carry_out_revoke(&consumer, &partitions),
             }
         }
-        bury("consumer", consumer, limits::STOP_CONSUMER);
+        bury_by("consumer", consumer, limits::STOP_CONSUMER, self.stop);
         for producer in &mut self.producers {
             producer.discard();
         }

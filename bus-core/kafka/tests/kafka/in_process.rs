@@ -203,7 +203,7 @@ fn a_pattern_reads_the_topics_that_match_it() {
 fn a_follower_catches_up_and_goes_on() {
     let (_broker, cluster) = broker_with(&[("a", 2), ("b", 1)]);
     produce(&cluster, "a", 0, 20);
-    let mut follower = Follower::open(&cluster, &["a".to_owned(), "b".to_owned()]).unwrap();
+    let mut follower = Follower::open(&cluster, &["a".to_owned(), "b".to_owned()], &StopSignal::new()).unwrap();
     let mut seen = Vec::new();
     wait_for("catching up", LIMIT, || {
         seen.extend(follower.poll(Duration::from_millis(100)));

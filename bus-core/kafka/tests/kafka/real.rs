@@ -3,6 +3,7 @@
 //! The broker is the one of the test run; where one is killed, the test has its own.
 
 mod admin;
+mod candidates;
 mod killed_brokers;
 mod killed_workers;
 mod reading;

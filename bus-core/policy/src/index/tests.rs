@@ -93,6 +93,21 @@ fn several_matched_keys_give_one_copy_with_every_handle_once() {
 }
 
 #[test]
+fn the_handles_of_one_key_stand_in_the_order_of_their_text() {
+    let index = sample::index(&[]);
+    let keys = [parcel(2), parcel(1)];
+    let watch = watching(&[
+        ("bank", parcel(1), "loan 9"),
+        ("bank", parcel(1), "loan 1"),
+        ("bank", parcel(2), "loan 8"),
+        ("bank", parcel(2), "loan 3"),
+        ("bank", parcel(2), "loan 9"),
+    ]);
+    let fined = EventFacts { watch_keys: &keys, ..facts("court", "ruling", "fined") };
+    check(&index, &watch, &fined, &[("land", &[]), ("bank", &["loan 3", "loan 8", "loan 9", "loan 1"])]);
+}
+
+#[test]
 fn a_permit_for_the_addressee_follows_the_event() {
     let index = sample::index(&[]);
     let none = WatchTable::new();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use barid_mistake::{Mistake, Mistakes, Place, parse_toml};
+use barid_mistake::{Mistake, Mistakes, Place, nearest, parse_toml_noting};
 use barid_schemas::case_event::View;
 use barid_schemas::catalogue::{Owner, Service};
 use barid_schemas::{Catalogue, Date, Group, GroupSet};
@@ -38,7 +38,7 @@ pub(super) struct Given {
 
 /// What all grants of one permit share.
 struct Head {
-    publisher: String,
+    publisher: Option<String>,
     subscriber: String,
     number: String,
     valid_from: Date,
@@ -52,18 +52,23 @@ pub(super) fn read(
     given: &mut Given,
     mistakes: &mut Mistakes,
 ) {
-    if !catalogue.agencies.contains_key(publisher) {
-        let mistake = Mistake::new(Place::file(&file.path), format!("unknown agency `{publisher}`, the publisher"));
-        let known = catalogue.agencies.keys().map(String::as_str);
+    let mut publisher = Some(publisher);
+    if let Some(unknown) = publisher.filter(|publisher| !catalogue.agencies.contains_key(*publisher)) {
+        let mistake = Mistake::new(Place::file(&file.path), format!("unknown agency `{unknown}`, the publisher"));
+        let known = || catalogue.agencies.keys().map(String::as_str);
         let mistake = mistake.with_cure("a permit file has the code of its publisher as its name");
-        mistakes.push(mistake.with_nearest(publisher, known));
+        mistakes.push(mistake.with_nearest(unknown, known()));
+        // The other mistakes of the file are looked for as if it had the name that was meant.
+        publisher = nearest(unknown, known());
         given.unreadable = true;
-        return;
     }
-    let Some(written) = mistakes.absorb(parse_toml::<PermitFile>(&file.path, &file.text)) else {
+    let before = mistakes.len();
+    let Some(written) = parse_toml_noting::<PermitFile>(&file.path, &file.text, mistakes) else {
         given.unreadable = true;
         return;
     };
+    // A key that was not understood may be the one that would have made a permit.
+    given.unreadable |= mistakes.len() > before;
     for permit in &written.permit {
         let before = mistakes.len();
         Reader { file, catalogue, mistakes }.permit(publisher, permit, given);
@@ -77,13 +82,14 @@ pub(super) fn read(
 }
 
 impl Reader<'_> {
-    fn permit(&mut self, publisher: &str, table: &Spanned<WrittenPermit>, given: &mut Given) {
+    /// Without a publisher nothing is judged that depends on it.
+    fn permit(&mut self, publisher: Option<&str>, table: &Spanned<WrittenPermit>, given: &mut Given) {
         let written = table.get_ref();
         let number = self.required(&written.number, "number", table, "permit");
         let number = number.filter(|number| self.number_is_sound(number));
         let subscriber = self.required(&written.subscriber, "subscriber", table, "permit");
         let subscriber = subscriber.filter(|subscriber| self.subscriber_is_sound(publisher, subscriber));
-        if let (Some(number), Some(subscriber)) = (number, subscriber) {
+        if let (Some(publisher), Some(number), Some(subscriber)) = (publisher, number, subscriber) {
             self.pair(publisher, number, subscriber, given);
         }
         let from = self.required(&written.valid_from, "valid_from", table, "permit");
@@ -105,7 +111,7 @@ impl Reader<'_> {
             );
         }
         let head = Head {
-            publisher: publisher.to_owned(),
+            publisher: publisher.map(str::to_owned),
             subscriber: subscriber.map(|subscriber| subscriber.get_ref().clone()).unwrap_or_default(),
             number: number.map(|number| number.get_ref().clone()).unwrap_or_default(),
             valid_from: from.unwrap_or(Date(0)),
@@ -129,12 +135,12 @@ impl Reader<'_> {
         sound
     }
 
-    fn subscriber_is_sound(&mut self, publisher: &str, subscriber: &Spanned<String>) -> bool {
+    fn subscriber_is_sound(&mut self, publisher: Option<&str>, subscriber: &Spanned<String>) -> bool {
         if self.agency(subscriber).is_none() {
             return false;
         }
-        if subscriber.get_ref() == publisher {
-            self.refuse(subscriber, format!("`{publisher}` cannot be its own subscriber"));
+        if publisher == Some(subscriber.get_ref()) {
+            self.refuse(subscriber, format!("`{}` cannot be its own subscriber", subscriber.get_ref()));
             return false;
         }
         true
@@ -190,7 +196,7 @@ impl Reader<'_> {
         let before = self.mistakes.len();
         let written = table.get_ref();
         let service = self.required(&written.service, "service", table, "grant");
-        let service = service.and_then(|word| self.service(&head.publisher, word));
+        let service = service.and_then(|word| self.service(head.publisher.as_deref(), word));
         let statuses = self.required(&written.statuses, "statuses", table, "grant");
         let statuses: Vec<_> = statuses
             .into_iter()
@@ -208,10 +214,14 @@ impl Reader<'_> {
         let view = self.required(&written.view, "view", table, "grant");
         let view = view.and_then(|word| self.view(service, &head.subscriber, word));
         let requires = written.requires.as_ref().and_then(|word| self.requirement(word));
-        let (Some(service), Some(view), false) = (service, view, head.subscriber.is_empty()) else { return };
+        let (Some(publisher), Some(service), Some(view), false) =
+            (&head.publisher, service, view, head.subscriber.is_empty())
+        else {
+            return;
+        };
         for status in statuses {
             let permit = Permit {
-                publisher: head.publisher.clone(),
+                publisher: publisher.clone(),
                 service: service.code.clone(),
                 status: status.get_ref().clone(),
                 subscriber: head.subscriber.clone(),
@@ -323,13 +333,13 @@ impl Reader<'_> {
 }
 
 impl<'r> Reader<'r> {
-    fn service(&mut self, publisher: &str, word: &Spanned<String>) -> Option<&'r Service> {
+    fn service(&mut self, publisher: Option<&str>, word: &Spanned<String>) -> Option<&'r Service> {
         let catalogue: &'r Catalogue = self.catalogue;
         let Some(service) = catalogue.services.get(word.get_ref()) else {
             self.refuse_word(word, "service", catalogue.services.keys().map(String::as_str));
             return None;
         };
-        if let Owner::Agency(owner) = &service.owner
+        if let (Owner::Agency(owner), Some(publisher)) = (&service.owner, publisher)
             && owner != publisher
         {
             let message = format!("`{publisher}` is not the owner of service `{}`", service.code);

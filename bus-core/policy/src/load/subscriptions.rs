@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use barid_mistake::{Mistakes, Place, nearest, parse_toml};
+use barid_mistake::{Mistakes, Place, nearest, parse_toml_noting};
 use barid_schemas::Catalogue;
 use barid_schemas::case_event::RESTRICTION;
 use toml::Spanned;
@@ -32,7 +32,7 @@ pub(super) fn read(
     named: &mut Named,
     mistakes: &mut Mistakes,
 ) {
-    let Some(written) = mistakes.absorb(parse_toml::<SubscriptionFile>(&file.path, &file.text)) else { return };
+    let Some(written) = parse_toml_noting::<SubscriptionFile>(&file.path, &file.text, mistakes) else { return };
     for subscription in &written.subscription {
         Reader { file, catalogue, mistakes }.subscription(subscription, given, named);
     }

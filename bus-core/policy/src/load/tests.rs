@@ -54,6 +54,26 @@ fn a_permit_file_of_an_unknown_publisher_is_refused() {
 }
 
 #[test]
+fn an_unknown_file_name_or_key_hides_no_other_mistake_of_the_file() {
+    let grant = "service = 'ruling'\nstatuses = ['fnied']\nviwe = 'exact'";
+    let told = refusal(&[file("permits/cuort.toml", &permit("C-9", "bnak", grant))]);
+    for expected in [
+        "unknown agency `cuort`, the publisher\n  cure: did you mean `court`?",
+        "unknown agency `bnak`\n  cure: did you mean `bank`?",
+        "unknown status `fnied`\n  cure: did you mean `fined`?",
+        "unknown key `viwe`\n  cure: did you mean `view`?",
+        "4 mistakes",
+    ] {
+        assert!(told.contains(expected), "{expected} is missing in:\n{told}");
+    }
+    // Resembling no agency, it is nobody's: what depends on the publisher is not judged.
+    let told = refusal(&[file("permits/tetrahedron.toml", &permit("C-9", "bnak", grant))]);
+    assert!(told.ends_with("4 mistakes") && !told.contains("owner"), "{told}");
+    let told = subscription("subscriber = 'bank'\nname = 'deeds'\ncounty = 'sari'\nservice = 'dede'");
+    assert!(told.contains("unknown key `county`") && told.contains("unknown service `dede`"), "{told}");
+}
+
+#[test]
 fn a_mistake_in_a_catalogue_file_is_told_with_those_of_the_permits() {
     let catalogue = "[[service]]\ncode = \"survey\"\n";
     let files = [file("catalogue/land.toml", catalogue), file("permits/court.toml", "[[permits]]\n")];

@@ -136,7 +136,7 @@ fn a_missing_topic_is_an_error_with_its_name() {
 fn a_follower_takes_up_a_topic_that_is_created_later() {
     let cluster = cluster();
     let name = unique("later");
-    let mut follower = Follower::open(&cluster, std::slice::from_ref(&name)).unwrap();
+    let mut follower = Follower::open(&cluster, std::slice::from_ref(&name), &StopSignal::new()).unwrap();
     assert_eq!(follower.poll(Duration::from_millis(50)), None);
     assert!(!follower.caught_up());
     Admin::new(&cluster)
