@@ -71,9 +71,11 @@ impl fmt::Display for Level {
     }
 }
 
-/// What stands between a new schema and the earlier ones (version and schema, oldest first); nothing when it may follow them.
-pub(crate) fn differences(level: Level, new: &Schema, earlier: &[(u32, &Schema)]) -> Vec<String> {
+/// What stands between a new schema and the earlier ones (version and schema, oldest first); nothing when it may follow them. An earlier one without a
+/// schema is one that cannot be read here.
+pub(crate) fn differences(level: Level, new: &Schema, earlier: &[(u32, Option<&Schema>)]) -> Vec<String> {
     let compared = match earlier {
+        _ if level == Level::None => return Vec::new(),
         [] => return Vec::new(),
         [.., last] if !level.is_transitive() => std::slice::from_ref(last),
         all => all,
@@ -85,6 +87,10 @@ pub(crate) fn differences(level: Level, new: &Schema, earlier: &[(u32, &Schema)]
     let mut found = Vec::new();
     // The newest first: that is the one whose difference an author looks for.
     for (version, earlier) in compared.iter().rev() {
+        let Some(earlier) = earlier else {
+            found.push(format!("version {version} is no Avro schema that this registry can compare with"));
+            continue;
+        };
         let earlier = match expand(earlier) {
             Ok(earlier) => earlier,
             Err(reason) => {

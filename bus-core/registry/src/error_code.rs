@@ -44,6 +44,18 @@ pub(crate) enum Refusal {
     InvalidMode,
     #[error("Subject {0} is in read-only mode")]
     ReadOnly(String),
+    #[error("Subject {0} is not in read-write mode")]
+    NotReadWrite(String),
+    #[error("Schema is too large: {0}")]
+    SchemaTooLarge(String),
+    #[error("Error in the backend data store: {0}")]
+    Store(String),
+    #[error("Operation timed out: {0}")]
+    TimedOut(String),
+    #[error("Error while forwarding the request to the leader: {0}")]
+    Forwarding(String),
+    #[error("Leader not known")]
+    NoLeader,
     #[error("The request body is not what it should be: {0}")]
     InvalidBody(String),
     #[error("HTTP 404 Not Found")]
@@ -74,7 +86,12 @@ impl Refusal {
             Refusal::InvalidVersion(_) => 42202,
             Refusal::InvalidLevel => 42203,
             Refusal::InvalidMode => 42204,
-            Refusal::ReadOnly(_) => 42205,
+            Refusal::ReadOnly(_) | Refusal::NotReadWrite(_) => 42205,
+            Refusal::SchemaTooLarge(_) => 42209,
+            Refusal::Store(_) => 50001,
+            Refusal::TimedOut(_) => 50002,
+            Refusal::Forwarding(_) => 50003,
+            Refusal::NoLeader => 50004,
             Refusal::InvalidBody(_) => 422,
             Refusal::NoSuchPath => 404,
             Refusal::NoSuchMethod => 405,

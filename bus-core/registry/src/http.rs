@@ -6,34 +6,39 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Router, response};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::compatibility::Level;
+use crate::content::{Candidate, Deleted, Registered, Version};
 use crate::error_code::Refusal;
-use crate::store::{Candidate, Deleted, Deletion, Mode, Registered, Store, Version};
+use crate::forward::{OFFSET, Original};
+use crate::mode::Mode;
+use crate::operation::{Deletion, Operation, Outcome};
+use crate::service::{Changed, Service};
 
 /// Larger bodies are refused. The largest schema of Barid has some tens of kilobytes.
 pub(crate) const MOST_BODY_BYTES: usize = 1024 * 1024;
 
-const CONTENT_TYPE: &str = "application/vnd.schemaregistry.v1+json";
+pub(crate) const CONTENT_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 
 /// Media types that a request may have.
 const ACCEPTED: &[&str] =
     &["application/vnd.schemaregistry.v1+json", "application/vnd.schemaregistry+json", "application/json"];
 
 type Answer = Result<Response, Refusal>;
-type Shared = State<Arc<Store>>;
+type Shared = State<Arc<Service>>;
 type Parameters = Query<BTreeMap<String, String>>;
 
-pub(crate) fn router(store: Arc<Store>) -> Router {
+pub(crate) fn router(service: Arc<Service>) -> Router {
     Router::new()
         .route("/", get(|| async { answer(&json!({})) }))
         .route("/subjects", get(list_subjects))
@@ -55,7 +60,8 @@ pub(crate) fn router(store: Arc<Store>) -> Router {
         .route("/mode/{subject}", get(show_subject_mode).put(set_subject_mode).delete(unset_subject_mode))
         .fallback(|| async { Refusal::NoSuchPath })
         .method_not_allowed_fallback(|| async { Refusal::NoSuchMethod })
-        .with_state(store)
+        .layer(from_fn_with_state(Arc::clone(&service), count))
+        .with_state(service)
 }
 
 impl IntoResponse for Refusal {
@@ -64,89 +70,130 @@ impl IntoResponse for Refusal {
     }
 }
 
-// Subjects and versions.
-
-async fn list_subjects(State(store): Shared, Query(query): Parameters) -> Answer {
-    // The prefix of everything that is in no context, as newer clients send it.
-    let prefix = query.get("subjectPrefix").map_or("", |prefix| prefix.trim_start_matches(":*:"));
-    Ok(answer(&store.subjects(deleted(&query), prefix)))
+/// Counts the request by its status.
+async fn count(State(service): Shared, request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let response = next.run(request).await;
+    if let Some(desk) = service.desk() {
+        desk.counters.requests.at([method.as_str(), response.status().as_str()]).add(1);
+    }
+    response
 }
 
-async fn list_versions(State(store): Shared, Path(subject): Path<String>, Query(query): Parameters) -> Answer {
-    Ok(answer(&store.versions(&subject, deleted(&query))?))
+/// Makes a change and says what came of it.
+async fn change(service: &Service, operation: Operation, original: Original) -> Answer {
+    let (outcome, offset) = match service.change(operation, original).await? {
+        Changed::There(response) => return Ok(response),
+        Changed::Here(outcome, offset) => (outcome, offset),
+    };
+    let mut response = match outcome {
+        Outcome::Id(id) => answer(&json!({ "id": id })),
+        Outcome::Version(version) => answer(&version),
+        Outcome::Versions(versions) => answer(&versions),
+        Outcome::LevelSet(level) => answer(&json!({ "compatibility": level.to_string() })),
+        Outcome::LevelUnset(level) => level_in_force(level),
+        Outcome::Mode(mode) => show_as_mode(mode),
+    };
+    if let Some(offset) = offset {
+        response.headers_mut().insert(OFFSET, HeaderValue::from(offset));
+    }
+    Ok(response)
+}
+
+// Subjects and versions.
+
+async fn list_subjects(State(service): Shared, Query(query): Parameters) -> Answer {
+    // The prefix of everything that is in no context, as newer clients send it.
+    let prefix = query.get("subjectPrefix").map_or("", |prefix| prefix.trim_start_matches(":*:"));
+    Ok(answer(&service.content()?.subjects(deleted(&query), prefix)))
+}
+
+async fn list_versions(State(service): Shared, Path(subject): Path<String>, Query(query): Parameters) -> Answer {
+    Ok(answer(&service.content()?.versions(&subject, deleted(&query))?))
 }
 
 async fn show_version(
-    State(store): Shared,
+    State(service): Shared,
     Path((subject, version)): Path<(String, String)>,
     Query(query): Parameters,
 ) -> Answer {
-    Ok(show(&store.version(&subject, read_version(&version)?, deleted(&query))?))
+    Ok(show(&service.content()?.version(&subject, read_version(&version)?, deleted(&query))?))
 }
 
 async fn show_version_schema(
-    State(store): Shared,
+    State(service): Shared,
     Path((subject, version)): Path<(String, String)>,
     Query(query): Parameters,
 ) -> Answer {
-    let registered = store.version(&subject, read_version(&version)?, deleted(&query))?;
+    let registered = service.content()?.version(&subject, read_version(&version)?, deleted(&query))?;
     Ok(text(registered.schema.to_string()))
 }
 
-async fn show_references(State(store): Shared, Path((subject, version)): Path<(String, String)>) -> Answer {
-    store.version(&subject, read_version(&version)?, Deleted::Hidden)?;
+async fn show_references(State(service): Shared, Path((subject, version)): Path<(String, String)>) -> Answer {
+    service.content()?.version(&subject, read_version(&version)?, Deleted::Hidden)?;
     Ok(answer(&json!([])))
 }
 
-async fn register(State(store): Shared, Path(subject): Path<String>, request: Request) -> Answer {
-    let candidate = read_candidate(request).await?;
-    let id = store.register(&subject, candidate)?;
-    Ok(answer(&json!({ "id": id })))
+async fn register(State(service): Shared, Path(subject): Path<String>, request: Request) -> Answer {
+    let original = Original::read(request).await?;
+    let candidate = Arc::new(read_candidate(&original)?);
+    change(&service, Operation::Register { subject, candidate }, original).await
 }
 
 async fn look_up(
-    State(store): Shared,
+    State(service): Shared,
     Path(subject): Path<String>,
     Query(query): Parameters,
     request: Request,
 ) -> Answer {
-    let candidate = read_candidate(request).await?;
-    Ok(show(&store.lookup(&subject, &candidate, deleted(&query))?))
+    let candidate = read_candidate(&Original::read(request).await?)?;
+    Ok(show(&service.content()?.lookup(&subject, &candidate, deleted(&query))?))
 }
 
-async fn delete_subject(State(store): Shared, Path(subject): Path<String>, Query(query): Parameters) -> Answer {
-    Ok(answer(&store.delete_subject(&subject, deletion(&query))?))
+async fn delete_subject(
+    State(service): Shared,
+    Path(subject): Path<String>,
+    Query(query): Parameters,
+    request: Request,
+) -> Answer {
+    let operation = Operation::DeleteSubject { subject, deletion: deletion(&query) };
+    change(&service, operation, Original::read(request).await?).await
 }
 
 async fn delete_version(
-    State(store): Shared,
+    State(service): Shared,
     Path((subject, version)): Path<(String, String)>,
     Query(query): Parameters,
+    request: Request,
 ) -> Answer {
-    Ok(answer(&store.delete_version(&subject, read_version(&version)?, deletion(&query))?))
+    let operation = Operation::DeleteVersion { subject, version: read_version(&version)?, deletion: deletion(&query) };
+    change(&service, operation, Original::read(request).await?).await
 }
 
 // Ids.
 
-async fn show_id(State(store): Shared, Path(id): Path<String>) -> Answer {
-    let schema = store.schema(read_id(&id)?)?;
-    Ok(answer(&json!({ "schema": &*schema })))
+async fn show_id(State(service): Shared, Path(id): Path<String>) -> Answer {
+    let (schema, rest) = service.content()?.schema(read_id(&id)?)?;
+    let mut body = Map::new();
+    body.insert("schema".to_owned(), json!(&*schema));
+    add_kind(&mut body, &rest);
+    Ok(answer(&body))
 }
 
-async fn show_id_schema(State(store): Shared, Path(id): Path<String>) -> Answer {
-    Ok(text(store.schema(read_id(&id)?)?.to_string()))
+async fn show_id_schema(State(service): Shared, Path(id): Path<String>) -> Answer {
+    Ok(text(service.content()?.schema(read_id(&id)?)?.0.to_string()))
 }
 
-async fn show_id_versions(State(store): Shared, Path(id): Path<String>, Query(query): Parameters) -> Answer {
-    let uses = store.uses(read_id(&id)?, deleted(&query))?;
+async fn show_id_versions(State(service): Shared, Path(id): Path<String>, Query(query): Parameters) -> Answer {
+    let uses = service.content()?.uses(read_id(&id)?, deleted(&query))?;
     let uses: Vec<Value> =
         uses.into_iter().map(|(subject, version)| json!({ "subject": subject, "version": version })).collect();
     Ok(answer(&uses))
 }
 
-async fn show_id_subjects(State(store): Shared, Path(id): Path<String>, Query(query): Parameters) -> Answer {
+async fn show_id_subjects(State(service): Shared, Path(id): Path<String>, Query(query): Parameters) -> Answer {
     let mut subjects: Vec<String> =
-        store.uses(read_id(&id)?, deleted(&query))?.into_iter().map(|(subject, _)| subject).collect();
+        service.content()?.uses(read_id(&id)?, deleted(&query))?.into_iter().map(|(subject, _)| subject).collect();
     subjects.dedup();
     Ok(answer(&subjects))
 }
@@ -154,24 +201,24 @@ async fn show_id_subjects(State(store): Shared, Path(id): Path<String>, Query(qu
 // Compatibility.
 
 async fn check_all(
-    State(store): Shared,
+    State(service): Shared,
     Path(subject): Path<String>,
     Query(query): Parameters,
     request: Request,
 ) -> Answer {
-    let candidate = read_candidate(request).await?;
-    Ok(verdict(store.compatibility(&subject, None, &candidate)?, &query))
+    let candidate = read_candidate(&Original::read(request).await?)?;
+    Ok(verdict(service.content()?.compatibility(&subject, None, &candidate)?, &query))
 }
 
 async fn check_one(
-    State(store): Shared,
+    State(service): Shared,
     Path((subject, version)): Path<(String, String)>,
     Query(query): Parameters,
     request: Request,
 ) -> Answer {
     let version = read_version(&version)?;
-    let candidate = read_candidate(request).await?;
-    Ok(verdict(store.compatibility(&subject, Some(version), &candidate)?, &query))
+    let candidate = read_candidate(&Original::read(request).await?)?;
+    Ok(verdict(service.content()?.compatibility(&subject, Some(version), &candidate)?, &query))
 }
 
 fn verdict(differences: Vec<String>, query: &BTreeMap<String, String>) -> Response {
@@ -189,48 +236,45 @@ struct LevelBody {
     compatibility: String,
 }
 
-async fn read_level(request: Request) -> Result<Level, Refusal> {
-    let body: LevelBody = read_body(request).await?;
+fn read_level(original: &Original) -> Result<Level, Refusal> {
+    let body: LevelBody = read_body(original)?;
     body.compatibility.parse().map_err(|()| Refusal::InvalidLevel)
-}
-
-fn level_set(level: Level) -> Response {
-    answer(&json!({ "compatibility": level.to_string() }))
 }
 
 fn level_in_force(level: Level) -> Response {
     answer(&json!({ "compatibilityLevel": level.to_string() }))
 }
 
-async fn show_level(State(store): Shared) -> Response {
-    level_in_force(store.level())
+async fn show_level(State(service): Shared) -> Answer {
+    Ok(level_in_force(service.content()?.level()))
 }
 
-async fn set_level(State(store): Shared, request: Request) -> Answer {
-    let level = read_level(request).await?;
-    store.set_level(level);
-    Ok(level_set(level))
+async fn set_level(State(service): Shared, request: Request) -> Answer {
+    let original = Original::read(request).await?;
+    let operation = Operation::SetLevel { subject: None, level: read_level(&original)? };
+    change(&service, operation, original).await
 }
 
-async fn unset_level(State(store): Shared) -> Response {
-    level_in_force(store.unset_level())
+async fn unset_level(State(service): Shared, request: Request) -> Answer {
+    change(&service, Operation::UnsetLevel { subject: None }, Original::read(request).await?).await
 }
 
-async fn show_subject_level(State(store): Shared, Path(subject): Path<String>, Query(query): Parameters) -> Answer {
-    match store.subject_level(&subject) {
-        Err(_) if is_true(&query, "defaultToGlobal") => Ok(level_in_force(store.level())),
-        level => Ok(level_in_force(level?)),
+async fn show_subject_level(State(service): Shared, Path(subject): Path<String>, Query(query): Parameters) -> Answer {
+    let content = service.content()?;
+    match content.level_set(Some(&subject)) {
+        None if is_true(&query, "defaultToGlobal") => Ok(level_in_force(content.level())),
+        level => Ok(level_in_force(level.ok_or(Refusal::NoSubjectLevel(subject))?)),
     }
 }
 
-async fn set_subject_level(State(store): Shared, Path(subject): Path<String>, request: Request) -> Answer {
-    let level = read_level(request).await?;
-    store.set_subject_level(&subject, level);
-    Ok(level_set(level))
+async fn set_subject_level(State(service): Shared, Path(subject): Path<String>, request: Request) -> Answer {
+    let original = Original::read(request).await?;
+    let operation = Operation::SetLevel { subject: Some(subject), level: read_level(&original)? };
+    change(&service, operation, original).await
 }
 
-async fn unset_subject_level(State(store): Shared, Path(subject): Path<String>) -> Answer {
-    Ok(level_in_force(store.unset_subject_level(&subject)?))
+async fn unset_subject_level(State(service): Shared, Path(subject): Path<String>, request: Request) -> Answer {
+    change(&service, Operation::UnsetLevel { subject: Some(subject) }, Original::read(request).await?).await
 }
 
 // Modes.
@@ -240,48 +284,44 @@ struct ModeBody {
     mode: String,
 }
 
-async fn read_mode(request: Request) -> Result<Mode, Refusal> {
-    let body: ModeBody = read_body(request).await?;
-    match body.mode.to_ascii_uppercase().as_str() {
-        "READWRITE" => Ok(Mode::ReadWrite),
-        "READONLY" => Ok(Mode::ReadOnly),
+fn read_mode(original: &Original) -> Result<Mode, Refusal> {
+    let body: ModeBody = read_body(original)?;
+    match body.mode.parse() {
+        Ok(mode @ (Mode::ReadWrite | Mode::ReadOnly)) => Ok(mode),
         _ => Err(Refusal::InvalidMode),
     }
 }
 
 fn show_as_mode(mode: Mode) -> Response {
-    let name = match mode {
-        Mode::ReadWrite => "READWRITE",
-        Mode::ReadOnly => "READONLY",
-    };
-    answer(&json!({ "mode": name }))
+    answer(&json!({ "mode": mode.to_string() }))
 }
 
-async fn show_mode(State(store): Shared) -> Response {
-    show_as_mode(store.mode())
+async fn show_mode(State(service): Shared) -> Answer {
+    Ok(show_as_mode(service.content()?.mode()))
 }
 
-async fn set_mode(State(store): Shared, request: Request) -> Answer {
-    let mode = read_mode(request).await?;
-    store.set_mode(mode);
-    Ok(show_as_mode(mode))
+async fn set_mode(State(service): Shared, request: Request) -> Answer {
+    let original = Original::read(request).await?;
+    let operation = Operation::SetMode { subject: None, mode: read_mode(&original)? };
+    change(&service, operation, original).await
 }
 
-async fn show_subject_mode(State(store): Shared, Path(subject): Path<String>, Query(query): Parameters) -> Answer {
-    match store.subject_mode(&subject) {
-        Err(_) if is_true(&query, "defaultToGlobal") => Ok(show_as_mode(store.mode())),
-        mode => Ok(show_as_mode(mode?)),
+async fn show_subject_mode(State(service): Shared, Path(subject): Path<String>, Query(query): Parameters) -> Answer {
+    let content = service.content()?;
+    match content.mode_set(Some(&subject)) {
+        None if is_true(&query, "defaultToGlobal") => Ok(show_as_mode(content.mode())),
+        mode => Ok(show_as_mode(mode.ok_or(Refusal::NoSubjectMode(subject))?)),
     }
 }
 
-async fn set_subject_mode(State(store): Shared, Path(subject): Path<String>, request: Request) -> Answer {
-    let mode = read_mode(request).await?;
-    store.set_subject_mode(&subject, mode);
-    Ok(show_as_mode(mode))
+async fn set_subject_mode(State(service): Shared, Path(subject): Path<String>, request: Request) -> Answer {
+    let original = Original::read(request).await?;
+    let operation = Operation::SetMode { subject: Some(subject), mode: read_mode(&original)? };
+    change(&service, operation, original).await
 }
 
-async fn unset_subject_mode(State(store): Shared, Path(subject): Path<String>) -> Answer {
-    Ok(show_as_mode(store.unset_subject_mode(&subject)?))
+async fn unset_subject_mode(State(service): Shared, Path(subject): Path<String>, request: Request) -> Answer {
+    change(&service, Operation::UnsetMode { subject }, Original::read(request).await?).await
 }
 
 // Reading requests.
@@ -289,29 +329,29 @@ async fn unset_subject_mode(State(store): Shared, Path(subject): Path<String>) -
 /// What clients send with a schema. What they send besides (`metadata`, `ruleSet`, `normalize`, …) is no business of ours.
 #[derive(Deserialize)]
 struct SchemaBody {
-    schema: String,
+    #[serde(default)]
+    schema: Option<String>,
     #[serde(rename = "schemaType", default)]
     kind: Option<String>,
     #[serde(default)]
     references: Option<Vec<Value>>,
 }
 
-async fn read_candidate(request: Request) -> Result<Candidate, Refusal> {
-    let body: SchemaBody = read_body(request).await?;
+fn read_candidate(original: &Original) -> Result<Candidate, Refusal> {
+    let body: SchemaBody = read_body(original)?;
     if let Some(kind) = body.kind.filter(|kind| !kind.is_empty() && kind != "AVRO") {
         return Err(Refusal::InvalidSchema(format!("this registry keeps Avro schemas only, not {kind}")));
     }
     if body.references.is_some_and(|references| !references.is_empty()) {
         return Err(Refusal::InvalidSchema("this registry knows no references between schemas".to_owned()));
     }
-    Candidate::read(&body.schema)
+    // No schema is an empty one.
+    Candidate::read(body.schema.as_deref().unwrap_or_default())
 }
 
-async fn read_body<T: DeserializeOwned>(request: Request) -> Result<T, Refusal> {
-    let (parts, body) = request.into_parts();
-    check_media_type(&parts.headers)?;
-    let bytes = to_bytes(body, MOST_BODY_BYTES).await.map_err(|_| Refusal::TooLarge(MOST_BODY_BYTES))?;
-    serde_json::from_slice(&bytes).map_err(|error| Refusal::InvalidBody(error.to_string()))
+fn read_body<T: DeserializeOwned>(original: &Original) -> Result<T, Refusal> {
+    check_media_type(original.headers())?;
+    serde_json::from_slice(&original.body).map_err(|error| Refusal::InvalidBody(error.to_string()))
 }
 
 /// A request without a media type is taken as JSON.
@@ -345,7 +385,13 @@ fn is_true(query: &BTreeMap<String, String>, name: &str) -> bool {
 }
 
 fn deleted(query: &BTreeMap<String, String>) -> Deleted {
-    if is_true(query, "deleted") { Deleted::Shown } else { Deleted::Hidden }
+    if is_true(query, "deletedOnly") {
+        Deleted::Only
+    } else if is_true(query, "deleted") {
+        Deleted::Shown
+    } else {
+        Deleted::Hidden
+    }
 }
 
 fn deletion(query: &BTreeMap<String, String>) -> Deletion {
@@ -355,12 +401,25 @@ fn deletion(query: &BTreeMap<String, String>) -> Deletion {
 // Writing answers.
 
 fn show(registered: &Registered) -> Response {
-    answer(&json!({
-        "subject": registered.subject,
-        "version": registered.version,
-        "id": registered.id,
-        "schema": &*registered.schema,
-    }))
+    let mut body = Map::new();
+    body.insert("subject".to_owned(), json!(registered.subject));
+    body.insert("version".to_owned(), json!(registered.version));
+    body.insert("id".to_owned(), json!(registered.id));
+    add_kind(&mut body, &registered.rest);
+    body.insert("schema".to_owned(), json!(&*registered.schema));
+    answer(&body)
+}
+
+/// What kind of schema it is and to which others it refers, for those that another registry has written.
+fn add_kind(body: &mut Map<String, Value>, rest: &Map<String, Value>) {
+    let is_said = |name: &str, value: &Value| match name {
+        "schemaType" => value != "AVRO",
+        "references" => value.as_array().is_some_and(|references| !references.is_empty()),
+        _ => false,
+    };
+    body.extend(
+        rest.iter().filter(|(name, value)| is_said(name, value)).map(|(name, value)| (name.clone(), value.clone())),
+    );
 }
 
 fn answer(body: &impl Serialize) -> Response {

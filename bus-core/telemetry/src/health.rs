@@ -28,7 +28,7 @@ impl HealthServer {
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(show_readiness))
             .with_state(Shown { metrics, readiness });
-        let running = HttpServer::start("health", address, routes)?;
+        let running = HttpServer::start("telemetry", address, routes)?;
         tracing::info!(address = %running.address(), "metrics and health are served");
         Ok(running)
     }

@@ -34,11 +34,26 @@ impl SchemaRegistry {
         })
     }
 
+    /// Where the registry is.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The status and the JSON of a GET.
     pub fn get(&self, path: &str) -> Result<(u16, Json)> {
+        self.request("GET", path, None)
+    }
+
+    /// The status and the JSON of any request; `Null` if the answer is no JSON.
+    pub fn request(&self, method: &str, path: &str, body: Option<&Json>) -> Result<(u16, Json)> {
         let url = format!("{}{path}", self.url);
+        let mut request = self.client.request(method.parse()?, &url);
+        if let Some(body) = body {
+            request = request.header("content-type", "application/vnd.schemaregistry.v1+json").body(body.to_string());
+        }
         self.runtime.block_on(async {
-            let response = self.client.get(&url).send().await.with_context(|| format!("cannot get `{url}`"))?;
+            let response = request.send().await.with_context(|| format!("cannot {method} `{url}`"))?;
             let status = response.status().as_u16();
             Ok((status, response.json().await.unwrap_or(Json::Null)))
         })
