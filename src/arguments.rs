@@ -2,6 +2,7 @@
 //!
 //! Data goes to stdout, words go to stderr. The exit codes are in [`crate::exit`].
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -61,6 +62,17 @@ Examples:
   barid router --name router-1
   barid router --name router-2 --slots 2")]
     Router(RouterArguments),
+    /// Keep the schemas in Kafka itself: a schema registry for small sites, so that no other server is needed
+    #[command(after_help = "\
+Examples:
+  barid registry --listen 10.1.0.7:8081
+  barid registry --listen 0.0.0.0:8081 --advertised-url http://registry-a:8081
+
+It speaks the part of Confluent's API that Avro clients use and keeps everything in one compacted topic, in the format of Confluent's
+registry, which can take the topic over. Start it once, or twice on two machines: one leads, both answer, and when one ends the other
+goes on. It has no authentication: let nobody reach it who may not register schemas.
+What it does not know, and where it differs from others: docs/registry.md")]
+    Registry(RegistryArguments),
     /// Plan and create the topics
     #[command(subcommand)]
     Topics(TopicsCommand),
@@ -144,6 +156,19 @@ pub(crate) struct RouterArguments {
     /// How many slots, each a thread with a consumer and its producers
     #[arg(long, value_name = "N")]
     pub slots: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RegistryArguments {
+    /// Where to answer
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// Where other instances reach this one [default: where it listens]
+    #[arg(long, value_name = "URL")]
+    pub advertised_url: Option<String>,
+    /// The topic that holds the schemas
+    #[arg(long, value_name = "NAME")]
+    pub topic: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,6 +7,7 @@ mod explain;
 mod inbox;
 mod policy;
 mod quarantine;
+mod registry;
 mod router;
 mod schemas;
 mod topics;
@@ -44,6 +45,7 @@ fn dispatch(arguments: Arguments) -> Outcome {
         Command::Demo(demo) => demo::run(&demo),
         Command::Connect(connect) => connect::run(&connect, global),
         Command::Router(router) => router::run(&Deployment::load(global, Some(&router))?),
+        Command::Registry(registry) => registry::run(&Deployment::load_with(global, |flags| registry.set(flags))?),
         Command::Topics(topics) => topics::run(&topics, &deployment()?),
         Command::Schemas(schemas) => schemas::run(&schemas, global),
         Command::Policy(policy) => policy::run(&policy, global),

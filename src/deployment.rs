@@ -35,6 +35,15 @@ pub(crate) struct Deployment {
 impl Deployment {
     /// Reads file, environment and flags.
     pub(crate) fn load(global: &GlobalArguments, router: Option<&RouterArguments>) -> Result<Self, Failure> {
+        Self::load_with(global, |flags| {
+            if let Some(router) = router {
+                flags.set("router.name", router.name.as_ref()).set("router.slots", router.slots);
+            }
+        })
+    }
+
+    /// Reads file, environment, global flags and what the command's own flags add.
+    pub(crate) fn load_with(global: &GlobalArguments, own: impl FnOnce(&mut Flags)) -> Result<Self, Failure> {
         let file = read_settings(global)?;
         let environment: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -56,9 +65,7 @@ impl Deployment {
             let (name, value) = property.split_once('=').unwrap_or((property, ""));
             flags.set(&format!("kafka.properties.{name}"), Some(value));
         }
-        if let Some(router) = router {
-            flags.set("router.name", router.name.as_ref()).set("router.slots", router.slots);
-        }
+        own(&mut flags);
         let file = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
         Ok(Self { resolved: Settings::resolve(file, &environment, &flags)?, fileless: file.is_none() })
     }

@@ -122,6 +122,20 @@ impl From<LedgerError> for Failure {
     }
 }
 
+impl From<barid_registry::RegistryError> for Failure {
+    fn from(error: barid_registry::RegistryError) -> Self {
+        use barid_registry::RegistryError as Error;
+        match error {
+            Error::Kafka(error) => error.into(),
+            Error::Unreachable { .. } => {
+                Self::new(Exit::Mistaken, format!("{error}: --advertised-url http://HOST:PORT"))
+            }
+            Error::Http(_) => Self::new(Exit::Mistaken, chain(&error)),
+            error => Self::failed(chain(&error)),
+        }
+    }
+}
+
 impl From<RouterError> for Failure {
     fn from(error: RouterError) -> Self {
         let exit = if error.is_fenced() { Exit::Fenced } else { Exit::Failed };

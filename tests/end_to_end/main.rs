@@ -7,6 +7,7 @@
 
 mod away;
 mod declared;
+mod embedded_registry;
 mod inboxes;
 mod killed;
 mod many_rows;

@@ -30,7 +30,7 @@ pub use origin::Origin;
 pub use reference::reference;
 pub use resolve::{Flags, Resolved, Row, Settings};
 pub use secret::{SecretSource, SecretText};
-pub use section::{Connector, Deployment, Kafka, Registry, Router, Telemetry};
+pub use section::{Connector, Deployment, EmbeddedRegistry, Kafka, Registry, Router, Telemetry};
 pub use table::{SETTINGS, Setting};
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use barid_mistake::{Mistake, Mistakes, Place};
 use crate::kind::{Raw, Value};
 use crate::origin::Origin;
 use crate::secret::{SecretSource, SecretText};
-use crate::section::{Connector, Deployment, Kafka, Registry, Router, Telemetry};
+use crate::section::{Connector, Deployment, EmbeddedRegistry, Kafka, Registry, Router, Telemetry};
 use crate::table::{SETTINGS, Setting, is_secret_property, setting, table_entry};
 use crate::written::{Entry, read_environment, read_file};
 
@@ -212,6 +212,15 @@ impl Resolved {
             return Err(Mistake { message: format!("{}, but a password is", missing.message), ..missing });
         }
         Ok(Registry { url, basic_auth: user.map(|user| (user, password)) })
+    }
+
+    /// For an instance of the embedded registry.
+    pub fn embedded_registry(&self) -> Result<EmbeddedRegistry, Mistake> {
+        Ok(EmbeddedRegistry {
+            listen: self.required_text("embedded_registry.listen")?,
+            advertised_url: self.text("embedded_registry.advertised_url"),
+            topic: self.required_text("embedded_registry.topic")?,
+        })
     }
 
     pub fn router(&self) -> Result<Router, Mistake> {

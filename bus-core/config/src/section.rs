@@ -34,6 +34,16 @@ pub struct Registry {
     pub basic_auth: Option<(String, Option<SecretSource>)>,
 }
 
+/// How an instance of the embedded registry works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmbeddedRegistry {
+    /// `host:port`
+    pub listen: String,
+    /// Where other instances reach this one; none: where it listens.
+    pub advertised_url: Option<String>,
+    pub topic: String,
+}
+
 /// How a router works.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Router {

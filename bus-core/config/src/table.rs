@@ -119,6 +119,28 @@ pub const SETTINGS: &[Setting] = &[
     ),
     plain("registry.password", Kind::Secret, "", "The password of `registry.user` itself."),
     flagged(
+        "embedded_registry.listen",
+        Kind::Address,
+        "--listen",
+        "\"10.1.0.7:8081\"",
+        "Where `barid registry` answers.",
+    ),
+    flagged(
+        "embedded_registry.advertised_url",
+        Kind::Url,
+        "--advertised-url",
+        "\"http://registry-a:8081\"",
+        "Under which address the other instances of `barid registry` reach this one. Not set: where it listens.",
+    ),
+    flagged(
+        "embedded_registry.topic",
+        Kind::Name,
+        "--topic",
+        "\"_schemas\"",
+        "The topic in which `barid registry` keeps the schemas, in the format of Confluent's registry. It has no prefix, and all instances of one \
+         registry have the same.",
+    ),
+    flagged(
         "secrets.connector_secret_file",
         Kind::Path,
         "--connector-secret-file",

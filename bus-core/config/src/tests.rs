@@ -64,6 +64,10 @@ fn a_whole_file_gives_all_sections() {
         connector_secret_file = "/run/secrets/connector"
         correlation_key_file = "/run/secrets/correlation"
         watch_key_file = "/run/secrets/watch"
+        [embedded_registry]
+        listen = "0.0.0.0:8081"
+        advertised_url = "http://registry-a:8081"
+        topic = "_mz_schemas"
         [router]
         name = "router-a"
         slots = 4
@@ -101,6 +105,9 @@ fn a_whole_file_gives_all_sections() {
     assert_eq!(registry.url, "http://registry:8080/apis/ccompat/v7");
     let password = SecretSource::File(PathBuf::from("/run/secrets/registry"));
     assert_eq!(registry.basic_auth, Some(("barid".to_owned(), Some(password))));
+    let embedded = resolved.embedded_registry().expect("set");
+    assert_eq!((embedded.listen.as_str(), embedded.topic.as_str()), ("0.0.0.0:8081", "_mz_schemas"));
+    assert_eq!(embedded.advertised_url.as_deref(), Some("http://registry-a:8081"));
     let router = resolved.router().expect("set");
     assert_eq!((router.name.as_str(), router.slots, router.producers), ("router-a", 4, 3));
     assert_eq!((router.commit_interval, router.commit_records), (Duration::from_millis(50), 20_000));
@@ -231,7 +238,7 @@ fn a_word_in_the_wrong_section_is_found_in_the_right_one() {
     assert!(wrong("[kafka]\nslots = 2\n").contains("`kafka.slots`\n  cure: did you mean `router.slots`?"));
     assert!(wrong("[router]\nuser = \"a\"\n").contains("`router.user`\n  cure: did you mean `registry.user`?"));
     let top = wrong("slots = 2\n");
-    assert!(top.contains("known here: `version`, `[deployment]`, `[kafka]`, `[registry]`, `[secrets]`"), "{top}");
+    assert!(top.contains("known here: `version`, `[deployment]`, `[kafka]`, `[registry]`"), "{top}");
 }
 
 #[test]
