@@ -30,6 +30,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
 
+    /// Arguments that every connector and router gets besides its own, such as `--log-level=debug`
+    #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
+    pub(crate) role_argument: Vec<String>,
+
     /// Keep the folder with what each process has said
     #[arg(long)]
     pub(crate) keep: bool,

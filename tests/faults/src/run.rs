@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments, barid: &str, say: &dyn Fn(&str)) -> Res
     let rules = Rules::read()?;
     let generator = |agency: &&str| Generator::new(agency, seed, |service| rules.are_about(agency, service));
     let generators: Vec<Generator> = AGENCIES.iter().map(generator).collect::<Result<_>>()?;
-    let mut stage = Stage::build(barid, &generators)?;
+    let mut stage = Stage::build(barid, &generators, &arguments.role_argument)?;
     if arguments.keep {
         stage.deployment.keep_folder();
     }
@@ -68,8 +68,15 @@ pub(crate) fn run(arguments: &Arguments, barid: &str, say: &dyn Fn(&str)) -> Res
         witness.take_longest()?;
         let rescaled = inflictor.rescale()?;
         let inflicted = inflictor.inflict(*fault).with_context(|| format!("while the fault was {fault}"))?;
-        settle(inflictor.stage, &witness, &feed).with_context(|| format!("after the fault {fault}"))?;
-        let (back_after, longest) = (inflicted.cured.elapsed(), witness.take_longest()?);
+        let settled = match settle(inflictor.stage, &witness, &feed) {
+            Ok(settled) => settled,
+            Err(error) => {
+                inflictor.stage.deployment.keep_folder();
+                say(&format!("after {fault} of {}:\n{}", inflicted.whom, diagnosis(inflictor.stage, &witness)?));
+                return Err(error).with_context(|| format!("after the fault {fault}"));
+            }
+        };
+        let (back_after, longest) = (settled.duration_since(inflicted.cured), witness.take_longest()?);
         say(&format!(
             "{:>7.1} s  {:>3}/{} {fault:<30} {:<40} back after {:>4.1} s, longest wait {:>4.1} s ({rescaled})",
             at.as_secs_f64(),
@@ -131,8 +138,9 @@ fn told_of(told: &[(usize, Told)]) -> usize {
     told.last().map_or(0, |(ended, _)| *ended)
 }
 
-/// Waits until everything that was laid down before this moment has arrived, and every copy of every partition is in step.
-fn settle(stage: &mut Stage, witness: &Witness, feed: &Feed) -> Result<()> {
+/// Waits until everything that was laid down before this moment has arrived, and every copy of every partition is in step;
+/// when everything had arrived.
+fn settle(stage: &mut Stage, witness: &Witness, feed: &Feed) -> Result<Instant> {
     let fed = feed.fed()?;
     stage.wait("the connectors to have read what was there", RECOVERS_WITHIN, |_| {
         let events = witness.events()?;
@@ -142,9 +150,32 @@ fn settle(stage: &mut Stage, witness: &Witness, feed: &Feed) -> Result<()> {
     stage.wait("the routers to have routed what was there", RECOVERS_WITHIN, |_| {
         Ok(witness.waiting_since_before(moment)? == 0)
     })?;
+    let settled = Instant::now();
     stage.wait("all copies of the partitions to be in step", RECOVERS_WITHIN, |stage| {
         Ok(stage.cluster.lagging_partitions()? == 0)
-    })
+    })?;
+    Ok(settled)
+}
+
+/// Where everything stands, for people who must find out why it stands still.
+fn diagnosis(stage: &Stage, witness: &Witness) -> Result<String> {
+    let mut lines = Vec::new();
+    for (place, copies) in witness.places_waiting_since_before(Instant::now())?.into_iter().take(20) {
+        lines.push(format!("  event {place} waits for {copies} copies"));
+    }
+    let topics = stage.deployment.topics()?;
+    let group = stage.deployment.router_group();
+    for ((topic, partition), standing) in records::standings(&stage.cluster.bootstrap_servers(), &group, &topics)? {
+        let records::Standing { written, stable, committed } = standing;
+        if written != stable || committed.is_some_and(|committed| committed < stable) {
+            let committed =
+                committed.map_or_else(String::new, |offset| format!(", the routers have committed {offset}"));
+            lines.push(format!("  {topic}/{partition}: written to {written}, stable to {stable}{committed}"));
+        }
+    }
+    lines.extend(stage.ended.iter().map(|ended| format!("  {ended}")));
+    lines.push(format!("  what each process has said: {}", stage.deployment.folder().join("captured").display()));
+    Ok(lines.join("\n"))
 }
 
 /// What `barid audit` says, if this `barid` has it.

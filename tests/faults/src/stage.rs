@@ -54,13 +54,15 @@ pub(crate) struct Stage {
     pub(crate) registry: Proxy,
     _registry: Apicurio,
     pub(crate) deployment: Deployment,
+    /// What every role is given besides its own arguments.
+    role_arguments: Vec<String>,
     /// Roles that have ended though nobody asked them to, with their last words.
     pub(crate) ended: Vec<String>,
 }
 
 impl Stage {
     /// Cluster, registry, topics, schemas and policy; no role runs yet.
-    pub(crate) fn build(barid: &str, generators: &[Generator]) -> Result<Self> {
+    pub(crate) fn build(barid: &str, generators: &[Generator], role_arguments: &[String]) -> Result<Self> {
         let seats: Vec<&str> = ROUTERS.into_iter().chain(AGENCIES).collect();
         let cluster = Cluster::start(&seats)?;
         let registry = Apicurio::start()?;
@@ -74,7 +76,15 @@ impl Stage {
         let connectors = AGENCIES.iter().map(|name| role(name, Kind::Connector));
         let routers = ROUTERS.iter().map(|name| role(name, Kind::Router { slots: 2 }));
         let roles = connectors.chain(routers).collect();
-        Ok(Self { roles, cluster, registry: proxy, _registry: registry, deployment, ended: Vec::new() })
+        Ok(Self {
+            roles,
+            cluster,
+            registry: proxy,
+            _registry: registry,
+            deployment,
+            role_arguments: role_arguments.to_vec(),
+            ended: Vec::new(),
+        })
     }
 
     /// The place of a role.
@@ -91,12 +101,14 @@ impl Stage {
     /// Starts a process of a role, beside one that may be there already.
     pub(crate) fn launch(&self, role: usize) -> Result<Running> {
         let Role { name, kind, .. } = &self.roles[role];
-        let seat = ["--bootstrap-servers", self.cluster.seat(name)?];
+        let mut arguments = vec!["--bootstrap-servers", self.cluster.seat(name)?];
+        arguments.extend(self.role_arguments.iter().map(String::as_str));
         match kind {
-            Kind::Connector => self.deployment.start_connector(name, &seat),
+            Kind::Connector => self.deployment.start_connector(name, &arguments),
             Kind::Router { slots } => {
                 let slots = slots.to_string();
-                self.deployment.start_router(name, &[&seat[..], &["--slots", &slots]].concat())
+                arguments.extend(["--slots", &slots]);
+                self.deployment.start_router(name, &arguments)
             }
         }
     }

@@ -31,6 +31,8 @@ struct Seen {
 #[derive(Debug, Default)]
 struct Waiting {
     since: Option<Instant>,
+    /// Where the event stands.
+    place: String,
     /// Copies that must come less copies that have come.
     left: i64,
 }
@@ -89,6 +91,15 @@ impl Witness {
         Ok(seen.waiting.values().filter(|one| one.since.is_some_and(|since| since < moment)).count())
     }
 
+    /// Which events that were seen before this moment wait for a copy, each with how many copies it waits for.
+    pub(crate) fn places_waiting_since_before(&self, moment: Instant) -> Result<Vec<(String, i64)>> {
+        let seen = self.seen()?;
+        let waiting = seen.waiting.values().filter(|one| one.since.is_some_and(|since| since < moment));
+        let mut places: Vec<(String, i64)> = waiting.map(|one| (one.place.clone(), one.left)).collect();
+        places.sort();
+        Ok(places)
+    }
+
     /// The longest time that any event has waited for its last copy since this was asked last.
     pub(crate) fn take_longest(&self) -> Result<Duration> {
         Ok(std::mem::take(&mut self.seen()?.longest))
@@ -119,7 +130,7 @@ impl Seen {
         let ce_type = record.header("ce_type")?;
         let (service, status) = service_and_status(&ce_type).context("an event of an unknown type")?;
         let who = rules.who(agency, service, status);
-        self.moved(record.header("ce_id")?, i64::from(who.count_ones()), Some(Instant::now()));
+        self.moved(record.header("ce_id")?, i64::from(who.count_ones()), Some((Instant::now(), record.place())));
         Ok(())
     }
 
@@ -129,10 +140,12 @@ impl Seen {
         Ok(())
     }
 
-    fn moved(&mut self, id: String, by: i64, since: Option<Instant>) {
+    fn moved(&mut self, id: String, by: i64, event: Option<(Instant, String)>) {
         let waiting = self.waiting.entry(id.clone()).or_default();
         waiting.left += by;
-        waiting.since = waiting.since.or(since);
+        if let Some((since, place)) = event {
+            (waiting.since, waiting.place) = (Some(since), place);
+        }
         if let (0, Some(since)) = (waiting.left, waiting.since) {
             self.longest = self.longest.max(since.elapsed());
             self.waiting.remove(&id);
@@ -148,17 +161,17 @@ mod tests {
     fn an_event_waits_until_its_last_copy_whatever_comes_first() {
         let mut seen = Seen::default();
         let began = Instant::now();
-        seen.moved("one".into(), 2, Some(began));
+        seen.moved("one".into(), 2, Some((began, String::new())));
         seen.moved("one".into(), -1, None);
         assert_eq!(seen.waiting.len(), 1);
         seen.moved("one".into(), -1, None);
         assert!(seen.waiting.is_empty() && seen.longest > Duration::ZERO);
         // The copy is seen before its event: they are in different partitions.
         seen.moved("two".into(), -1, None);
-        seen.moved("two".into(), 1, Some(began));
+        seen.moved("two".into(), 1, Some((began, String::new())));
         assert!(seen.waiting.is_empty());
         // Nobody has to hear of it.
-        seen.moved("three".into(), 0, Some(began));
+        seen.moved("three".into(), 0, Some((began, String::new())));
         assert!(seen.waiting.is_empty());
     }
 }

@@ -185,6 +185,44 @@ pub(crate) fn lagging_partitions(bootstrap_servers: &str) -> Result<usize> {
     Ok(partitions.filter(|one| one.isr().len() < one.replicas().len() || one.leader() < 0).count())
 }
 
+/// Where one partition stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Behind the last record, whatever its transaction.
+    pub written: i64,
+    /// Where the first transaction begins that is still open, if there is one; else the same.
+    pub stable: i64,
+    /// What a group will read next, if it has ever said so.
+    pub committed: Option<i64>,
+}
+
+/// Where the partitions of these topics stand for a group, by topic and partition.
+pub fn standings(
+    bootstrap_servers: &str,
+    group: &str,
+    topics: &BTreeMap<String, i32>,
+) -> Result<BTreeMap<(String, i32), Standing>> {
+    let member = |isolation: &str| -> Result<BaseConsumer> {
+        Ok(config(bootstrap_servers).set("group.id", group).set("isolation.level", isolation).create()?)
+    };
+    let (committed, uncommitted) = (member("read_committed")?, member("read_uncommitted")?);
+    let offsets = committed.committed_offsets(beginnings(topics)?, ANSWER_WITHIN)?;
+    let mut standings = BTreeMap::new();
+    for offset in offsets.elements() {
+        let (topic, partition) = (offset.topic(), offset.partition());
+        let end = |consumer: &BaseConsumer| {
+            Ok::<_, KafkaError>(consumer.fetch_watermarks(topic, partition, ANSWER_WITHIN)?.1)
+        };
+        let standing = Standing {
+            written: end(&uncommitted)?,
+            stable: end(&committed)?,
+            committed: offset.offset().to_raw().filter(|offset| *offset >= 0),
+        };
+        standings.insert((topic.to_owned(), partition), standing);
+    }
+    Ok(standings)
+}
+
 /// How far the partitions of a topic have been written, added up: records and markers of transactions, committed or not. One
 /// question for each partition, so it is quick enough to look at a topic that grows.
 pub fn written(bootstrap_servers: &str, topic: &str) -> Result<i64> {
@@ -208,6 +246,10 @@ pub fn answers(bootstrap_servers: &str) -> bool {
 }
 
 fn consumer(bootstrap_servers: &str) -> Result<BaseConsumer> {
+    Ok(config(bootstrap_servers).create()?)
+}
+
+fn config(bootstrap_servers: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", bootstrap_servers)
@@ -220,5 +262,5 @@ fn consumer(bootstrap_servers: &str) -> Result<BaseConsumer> {
         .set("isolation.level", "read_committed")
         .set("allow.auto.create.topics", "false")
         .set_log_level(rdkafka::config::RDKafkaLogLevel::Emerg);
-    Ok(config.create()?)
+    config
 }
