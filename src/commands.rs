@@ -1,5 +1,6 @@
 //! One module for each command; here they are told apart.
 
+mod audit;
 mod config;
 mod connect;
 mod demo;
@@ -54,6 +55,7 @@ fn dispatch(arguments: Arguments) -> Outcome {
         Command::Inbox(inbox) => inbox::run(&inbox, &deployment()?),
         Command::Trace(trace) => trace::run(&trace, &deployment()?),
         Command::Explain(explain) => explain::run(&explain, &deployment()?),
+        Command::Audit(audit) => audit::run(&audit, &deployment()?),
         Command::Config(config) => config::run(&config, global),
         Command::Completions { shell } => {
             // Not straight to stdout: the generator panics when nobody reads on.

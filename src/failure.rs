@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use barid_audit::AuditError;
 use barid_codec::{RecordError, RegistryError, SettingsError};
 use barid_connector::ConnectorError;
 use barid_kafka::{KafkaError, TransactionError};
@@ -132,6 +133,17 @@ impl From<barid_registry::RegistryError> for Failure {
             }
             Error::Http(_) => Self::new(Exit::Mistaken, chain(&error)),
             error => Self::failed(chain(&error)),
+        }
+    }
+}
+
+impl From<AuditError> for Failure {
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::Kafka(error) => error.into(),
+            AuditError::Record(error) => error.into(),
+            AuditError::Registry(error) => error.into(),
+            error @ (AuditError::Policy { .. } | AuditError::NothingDecided { .. }) => Self::failed(chain(&error)),
         }
     }
 }

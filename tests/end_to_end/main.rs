@@ -5,6 +5,7 @@
 //! shares no code with the bus.
 #![cfg(feature = "kafka-tests")]
 
+mod audit;
 mod away;
 mod declared;
 mod embedded_registry;

@@ -10,6 +10,7 @@ use barid_harness::oracle::{PolicyFiles, compare};
 use barid_harness::{cache, wait_until};
 use serde_json::Value as Json;
 
+use crate::audit::expect_all_well;
 use crate::stage::{Stage, end};
 
 const TAKEN_UP_WITHIN: Duration = Duration::from_secs(30);
@@ -124,5 +125,6 @@ fn a_running_router_takes_up_a_new_policy_at_a_transaction_boundary() -> Result<
     });
     waited.with_context(|| differences.join("\n"))?;
     end(router)?;
+    expect_all_well(&stage)?;
     Ok(())
 }

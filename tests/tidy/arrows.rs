@@ -8,7 +8,7 @@ const FLOORS: [&[&str]; 9] = [
     &["barid-schemas"],
     &["barid-event"],
     &["barid-codec", "barid-config", "barid-kafka", "barid-policy", "barid-telemetry"],
-    &["barid-connector", "barid-ledger", "barid-registry", "barid-router"],
+    &["barid-audit", "barid-connector", "barid-ledger", "barid-registry", "barid-router"],
     &[], // the agencies: `connector-*`
     &["barid"],
     &["barid-harness"],
