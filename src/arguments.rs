@@ -8,8 +8,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 mod global;
+mod quarantine;
 
 pub(crate) use global::GlobalArguments;
+pub(crate) use quarantine::{DropArguments, FixArguments, QuarantineCommand, ResumeArguments, RowsArguments};
 
 /// An event-driven integration bus between government agencies.
 #[derive(Debug, Parser)]
@@ -338,28 +340,6 @@ pub(crate) struct WatchAddArguments {
     /// Many at once: `{"subscriber": [{"handle": "…", "person": "…"}, {"handle": "…", "plate": "…"}]}`
     #[arg(long, value_name = "FILE", conflicts_with_all = ["subscriber", "handle", "person", "plate"])]
     pub file: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum QuarantineCommand {
-    /// One line for each row: place, reason, since when
-    List {
-        /// The code of the agency
-        agency: String,
-        /// Print a table for a spreadsheet
-        #[arg(long, conflicts_with = "json")]
-        csv: bool,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// The rows of one case with their columns and what to do, in Persian and English
-    Show {
-        /// The code of the agency
-        agency: String,
-        /// A case number as the export or `list` writes it, or a row's identity
-        key: String,
-    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -82,6 +82,31 @@ pub struct QuarantinedRow {
     pub occurred_at: Option<Millis>,
     /// When the row was first put here.
     pub since: Millis,
+    /// What an operator has decided about it.
+    pub decision: Option<OperatorDecision>,
+}
+
+impl QuarantinedRow {
+    /// Whether the row has left the quarantine and is only remembered, so that no export brings it back.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.decision.as_ref().is_some_and(|decision| decision.settled)
+    }
+}
+
+/// A command about one row, as it was carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorDecision {
+    /// `fix` or `drop`.
+    pub action: String,
+    /// What to read in the place of the source's cells, by column name.
+    pub changes: BTreeMap<String, String>,
+    /// Whether the row has left the quarantine and is only remembered.
+    pub settled: bool,
+    pub asked_by: String,
+    pub reason: Option<String>,
+    pub command_id: Uuid,
+    pub decided_at: Millis,
 }
 
 /// Why a row is in quarantine.
@@ -219,7 +244,7 @@ pub enum WatchKind {
     Person,
 }
 
-/// What an operator asks of a connector or a router (`commands`).
+/// What an operator asks of a connector (`commands.<agency>`) or a router (`commands`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
     pub command_id: Uuid,
@@ -243,6 +268,30 @@ pub struct SourcePosition {
     /// One entry for each file that was read to its end.
     pub files: Vec<FilePosition>,
     pub at: Millis,
+    /// How far the commands have been carried out: in a record of its own, whose source is empty.
+    pub commands: Option<CommandsPosition>,
+}
+
+/// How far the commands of an agency have been carried out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandsPosition {
+    /// The offset in `commands.<agency>` from which on nothing has been looked at.
+    pub next_offset: i64,
+    /// The last commands, oldest first.
+    pub done: Vec<CommandDone>,
+}
+
+/// What came of one command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandDone {
+    pub command_id: Uuid,
+    /// Rows that it named and that were there.
+    pub rows: i64,
+    /// Events that came of it, those of rows that had waited included.
+    pub published: i64,
+    /// Rows that left the quarantine.
+    pub left: i64,
+    pub done_at: Millis,
 }
 
 /// The last whole reading of one file.

@@ -30,13 +30,13 @@ macro_rules! released {
 /// Each record's released versions, oldest first, under the name of its file.
 pub(crate) const RELEASED: [(&str, &[Released]); 11] = [
     released!("case_event": 1),
-    released!("quarantined_row": 1),
+    released!("quarantined_row": 1 2),
     released!("dead_letter": 1),
     released!("policy_record": 1),
     released!("policy_applied": 1),
     released!("watch_entry": 1),
     released!("command": 1),
-    released!("source_position": 1),
+    released!("source_position": 1 2),
     released!("case_state": 1 2),
     released!("heartbeat": 1),
     released!("notice": 1),

@@ -14,9 +14,9 @@ use barid_schemas::case_event::{
     Person, PersonCapacity, Precision, Resolution, RulingKind, SubjectRef, Transition, View, Violation,
 };
 use barid_schemas::records::{
-    self, Bytes, CaseState, Command, DeadLetter, FilePosition, FormerContent, HeaderEntry, Heartbeat, Notice,
-    PolicyApplied, PolicyRecord, PolicyRecordKind, Problem, PublishedRow, QuarantineState, QuarantinedRow, Schema,
-    SourcePosition, WatchEntry, WatchKind,
+    self, Bytes, CaseState, Command, CommandDone, CommandsPosition, DeadLetter, FilePosition, FormerContent,
+    HeaderEntry, Heartbeat, Notice, OperatorDecision, PolicyApplied, PolicyRecord, PolicyRecordKind, Problem,
+    PublishedRow, QuarantineState, QuarantinedRow, Schema, SourcePosition, WatchEntry, WatchKind,
 };
 use barid_schemas::{Date, Millis};
 use serde::Serialize;
@@ -235,10 +235,27 @@ fn a_quarantined_row_agrees_with_its_schema() {
         columns: BTreeMap::from([("a".to_owned(), "1".to_owned()), ("ب".to_owned(), String::new())]),
         occurred_at: Some(Millis(5)),
         since: Millis(6),
+        decision: Some(OperatorDecision {
+            action: "fix".to_owned(),
+            changes: BTreeMap::from([("a".to_owned(), "2".to_owned())]),
+            settled: true,
+            asked_by: "o".to_owned(),
+            reason: some("r"),
+            command_id: uuid(7),
+            decided_at: Millis(7),
+        }),
     };
     check(&full);
+    let decision = full.decision.clone().map(|decision| OperatorDecision { reason: None, ..decision });
+    check(&QuarantinedRow { decision, ..full.clone() });
     let problem = Problem { column: None, value: None, ..full.problems[0].clone() };
-    check(&QuarantinedRow { problems: vec![problem], columns: BTreeMap::new(), occurred_at: None, ..full });
+    check(&QuarantinedRow {
+        problems: vec![problem],
+        columns: BTreeMap::new(),
+        occurred_at: None,
+        decision: None,
+        ..full
+    });
 }
 
 #[test]
@@ -303,7 +320,7 @@ fn the_records_of_connectors_and_operators_agree_with_their_schemas() {
     };
     check(&command);
     check(&Command { reason: None, ..command });
-    check(&SourcePosition {
+    let position = SourcePosition {
         agency: "samt".to_owned(),
         source: "main".to_owned(),
         last_sequence: 65,
@@ -319,7 +336,13 @@ fn the_records_of_connectors_and_operators_agree_with_their_schemas() {
             read_at: Millis(12),
         }],
         at: Millis(13),
-    });
+        commands: Some(CommandsPosition {
+            next_offset: 7,
+            done: vec![CommandDone { command_id: uuid(8), rows: 1, published: 2, left: 3, done_at: Millis(13) }],
+        }),
+    };
+    check(&position);
+    check(&SourcePosition { commands: None, ..position });
     let case = CaseState {
         case_key: "k".to_owned(),
         service_code: "s".to_owned(),

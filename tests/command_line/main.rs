@@ -51,6 +51,24 @@ fn a_command_that_is_misspelt_is_answered_with_the_right_one() {
 }
 
 #[test]
+fn help_of_the_quarantine_says_what_can_be_done_about_a_row() {
+    let folder = empty();
+    let texts = [&["quarantine", "--help"][..], &["quarantine", "fix", "--help"], &["quarantine", "drop", "--help"]];
+    insta::assert_snapshot!(texts.map(|arguments| run(folder.path(), arguments)).join("\n"));
+}
+
+#[test]
+fn a_drop_without_rows_or_reason_and_a_fix_without_a_value_are_refused() {
+    let folder = empty();
+    let wrong = [
+        &["quarantine", "drop", "samt", "--reason", "typed twice"][..],
+        &["quarantine", "drop", "samt", "--all"],
+        &["quarantine", "fix", "samt", "--all", "--set", "no value"],
+    ];
+    insta::assert_snapshot!(wrong.map(|arguments| run(folder.path(), arguments)).join("\n"));
+}
+
+#[test]
 fn the_built_in_policy_has_no_mistake_and_says_which_coarse_views_hide_nothing() {
     insta::assert_snapshot!(run(empty().path(), &["policy", "check"]));
 }

@@ -17,5 +17,6 @@ mod names;
 mod operators;
 mod other_clients;
 mod policy_change;
+mod quarantine;
 mod registry_lost;
 mod stage;

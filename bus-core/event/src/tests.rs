@@ -315,7 +315,7 @@ fn every_topic_is_planned_once_with_its_policy() {
     };
     let names: BTreeSet<_> = plan.iter().map(|topic| topic.name.as_str()).collect();
     assert_eq!(names.len(), plan.len());
-    assert_eq!(plan.len(), 7 + 2 * 5);
+    assert_eq!(plan.len(), 7 + 2 * 6);
     let partitions = |name: &str| plan.iter().find(|topic| topic.name == name).map(|topic| topic.partitions);
     assert_eq!(partitions("barid.events.tax"), Some(6));
     assert_eq!(partitions("barid.inbox.tax"), Some(3));
@@ -326,9 +326,14 @@ fn every_topic_is_planned_once_with_its_policy() {
             ("compact".to_owned(), String::new())
         );
     }
-    for (name, days) in
-        [("events.samt", 90), ("inbox.samt", 90), ("deadletter.samt", 365), ("commands", 365), ("notices", 365)]
-    {
+    for (name, days) in [
+        ("events.samt", 90),
+        ("inbox.samt", 90),
+        ("deadletter.samt", 365),
+        ("commands", 365),
+        ("commands.samt", 365),
+        ("notices", 365),
+    ] {
         let retention_ms = (days * 86_400_000_u64).to_string();
         assert_eq!((config(name, "cleanup.policy"), config(name, "retention.ms")), ("delete".to_owned(), retention_ms));
     }
@@ -362,7 +367,7 @@ fn an_agency_reads_its_own_inbox_and_writes_what_is_its_own_and_nothing_else() {
         let expected: &[Operation] = match topic.name.as_str() {
             "barid.inbox.samt" => &[Read],
             "barid.events.samt" | "barid.heartbeats" | "barid.notices" => &[Write],
-            "barid.quarantine.samt" | "barid.cases.samt" | "barid.positions" => &[Read, Write],
+            "barid.quarantine.samt" | "barid.cases.samt" | "barid.commands.samt" | "barid.positions" => &[Read, Write],
             _ => &[],
         };
         assert_eq!(allowed("User:samt", &topic.name), expected, "{}", topic.name);
@@ -382,6 +387,7 @@ fn a_router_reads_events_and_writes_copies_and_cannot_change_policy() {
         ("barid.commands", vec![Read]),
         ("barid.quarantine.tax", vec![]),
         ("barid.cases.tax", vec![]),
+        ("barid.commands.tax", vec![]),
     ] {
         assert_eq!(allowed(ROUTER, topic), expected, "{topic}");
     }
@@ -392,7 +398,8 @@ fn an_operator_reads_everything_and_writes_policy_watch_keys_and_commands_but_no
     for topic in topics().plan(["samt"]) {
         let operations = allowed(OPERATOR, &topic.name);
         assert!(operations.contains(&Operation::Read), "{}", topic.name);
-        let may_write = ["barid.policy", "barid.watch", "barid.commands"].contains(&topic.name.as_str());
+        let may_write =
+            ["barid.policy", "barid.watch", "barid.commands", "barid.commands.samt"].contains(&topic.name.as_str());
         assert_eq!(operations.contains(&Operation::Write), may_write, "{}", topic.name);
     }
 }
@@ -411,6 +418,8 @@ fn an_agency_cannot_take_the_groups_and_transactional_ids_of_another() {
     assert!(may(Resource::Group, "samt") && may(Resource::Group, "samt.archive"));
     assert!(!may(Resource::Group, "samt_mines") && !may(Resource::Group, "mazandaran.router"));
     assert!(may(Resource::TransactionalId, "mazandaran/samt"));
+    assert!(may(Resource::TransactionalId, "mazandaran/operator/commands/samt"));
+    assert!(!may(Resource::TransactionalId, "mazandaran/operator/commands/samt_mines"));
     assert!(!may(Resource::TransactionalId, "mazandaran/samt_mines"));
     assert!(!may(Resource::TransactionalId, "mazandaran/samt/0/a"));
 }

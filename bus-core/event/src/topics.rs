@@ -3,7 +3,10 @@
 mod access;
 mod plan;
 
-pub use access::{Acl, OPERATOR, Operation, PatternType, ROUTER, Resource, connector_transactional_id, router_group};
+pub use access::{
+    Acl, OPERATOR, Operation, PatternType, ROUTER, Resource, commands_transactional_id, connector_transactional_id,
+    router_group,
+};
 pub use plan::TopicPlan;
 
 /// The names of all topics. Every name begins with a prefix that the deployment chooses, so that several of them can
@@ -83,7 +86,13 @@ impl Topics {
         self.shared("watch")
     }
 
-    /// What operators ask.
+    /// What is asked of the agency's connector. Of its own, for what a row should say is nobody else's business.
+    #[must_use]
+    pub fn commands_of(&self, agency: &str) -> String {
+        self.of_agency("commands", agency)
+    }
+
+    /// What operators ask of routers.
     #[must_use]
     pub fn commands(&self) -> String {
         self.shared("commands")
@@ -121,7 +130,8 @@ impl Topics {
         format!("^{escaped}.+")
     }
 
-    /// The agency that a topic of this deployment belongs to: `events`, `inbox`, `quarantine`, `deadletter` or `cases`.
+    /// The agency that a topic of this deployment belongs to: `events`, `inbox`, `quarantine`, `deadletter`, `cases` or
+    /// `commands`.
     #[must_use]
     pub fn agency_of<'a>(&self, topic: &'a str) -> Option<&'a str> {
         let (kind, agency) = topic.strip_prefix(&self.prefix)?.split_once('.')?;

@@ -39,7 +39,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use barid_schemas::case_event::Transition;
-use barid_schemas::records::{CaseState, Problem, PublishedRow, QuarantineState, QuarantinedRow};
+use barid_schemas::records::{CaseState, OperatorDecision, Problem, PublishedRow, QuarantineState, QuarantinedRow};
 use barid_schemas::{CaseEvent, Millis};
 
 use crate::mapping::{ConnectorConfig, MappedRow, Moment};
@@ -48,7 +48,7 @@ use identity::{Known, identity_status};
 use transition::Verdict;
 
 pub(crate) use identity::is_published;
-pub(crate) use settle::{Elsewhere, Stored, replaces};
+pub(crate) use settle::{Elsewhere, Stored, is_same_row, replaces};
 
 /// How many rows of one moment are put in order one by one: the time for it grows with the third power.
 const MOST_TO_ARRANGE: usize = 64;
@@ -114,6 +114,14 @@ struct Entry {
     stored: Option<Stored>,
     /// Since when the row, or the one that it replaces, has been in quarantine.
     since: Option<Millis>,
+    /// What an operator has decided about the row.
+    decision: Option<OperatorDecision>,
+}
+
+impl Entry {
+    fn of_file(row: MappedRow) -> Self {
+        Self { row, stored: None, since: None, decision: None }
+    }
 }
 
 /// Plans one case. `rows` are in the order of the file; `stored` are the rows of the case in quarantine.
@@ -525,9 +533,20 @@ fn write_quarantine(
     after: BTreeMap<String, QuarantinedRow>,
     plan: &mut CasePlan,
 ) {
-    plan.tombstones = before.keys().filter(|key| !after.contains_key(*key)).cloned().collect();
-    plan.upserts =
-        after.into_iter().filter(|(key, record)| before.get(key) != Some(record)).map(|(_, record)| record).collect();
+    let gone = before.iter().filter(|(key, record)| !after.contains_key(*key) && !record.is_settled());
+    for (key, record) in gone {
+        let goes_on = after.values().any(|other| other.row_identity == record.row_identity);
+        match record.decision.clone() {
+            // Remembered, or the next export that holds it would bring it back as it was.
+            Some(decision) if !goes_on => {
+                let decision = Some(OperatorDecision { settled: true, ..decision });
+                plan.upserts.push(QuarantinedRow { decision, ..record.clone() });
+            }
+            _ => plan.tombstones.push(key.clone()),
+        }
+    }
+    let changed = after.into_iter().filter(|(key, record)| before.get(key) != Some(record));
+    plan.upserts.extend(changed.map(|(_, record)| record));
 }
 
 /// The record of a row in quarantine. A row that lay there before keeps its place and its name.
@@ -555,5 +574,6 @@ fn quarantined(
         columns: row.columns.clone(),
         occurred_at: row.moment.millis(),
         since: entry.since.unwrap_or(context.now),
+        decision: entry.decision.clone().map(|decision| OperatorDecision { settled: false, ..decision }),
     }
 }

@@ -18,6 +18,7 @@
 
 mod case;
 pub mod cast;
+pub mod command;
 mod config;
 mod dry_run;
 mod error;

@@ -21,6 +21,7 @@
 //!
 //! No value of a row is logged: files, row numbers, columns and reason codes only.
 
+mod commands;
 mod outage;
 mod session;
 mod state;

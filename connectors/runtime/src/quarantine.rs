@@ -86,6 +86,7 @@ pub fn reason_label(code: &str) -> (&'static str, &'static str) {
         "not_a_whole_number" => ("not a whole number", "عدد درست نیست"),
         "negative_number" => ("a negative number", "عدد منفی"),
         "out_of_range" => ("outside of what is possible", "بیرون از بازه ممکن"),
+        "wrong_unit" => ("toman in the place of rial or the reverse", "تومان به جای ریال یا برعکس"),
         "swapped_coordinates" => ("X and Y have changed places", "جای X و Y عوض شده است"),
         "unknown_word" => ("a word that the mapping does not know", "واژه‌ای که در نگاشت نیست"),
         "wrong_cell_count" => ("too few or too many cells", "تعداد خانه‌های ردیف نادرست است"),
@@ -171,6 +172,7 @@ mod tests {
             columns: BTreeMap::from([("کد ملی".to_owned(), "9901001172".to_owned())]),
             occurred_at: None,
             since: Millis(0),
+            decision: None,
         }
     }
 
@@ -192,33 +194,11 @@ mod tests {
 
     #[test]
     fn every_reason_of_a_row_has_words_of_its_own() {
-        use crate::cast::CastReason::*;
+        use crate::cast::CastReason;
         use crate::source::SourceReason::{BrokenJson, UndecodableText, WrongCellCount};
-        let of_cells = [
-            ScientificNotation,
-            SpreadsheetError,
-            NotADate,
-            ImpossibleDate,
-            TwoDigitYear,
-            WrongCalendar,
-            ExcelSerial,
-            ExcelTookIt,
-            ImpossibleTime,
-            SkippedTime,
-            NotDigits,
-            WrongLength,
-            WrongCheckDigit,
-            ReservedNumber,
-            WrongPattern,
-            NotANumber,
-            NotAWholeNumber,
-            NegativeNumber,
-            OutOfRange,
-            SwappedCoordinates,
-            UnknownWord,
-        ];
         let of_rows = [WrongCellCount, UndecodableText, BrokenJson];
-        let codes = of_cells.iter().map(|reason| reason.code()).chain(of_rows.iter().map(|reason| reason.code()));
+        let codes =
+            CastReason::ALL.iter().map(|reason| reason.code()).chain(of_rows.iter().map(|reason| reason.code()));
         for code in codes {
             assert_ne!(reason_label(code), reason_label("?"), "{code}");
         }

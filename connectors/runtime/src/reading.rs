@@ -12,6 +12,7 @@ use barid_schemas::records::{CaseState, QuarantinedRow};
 use serde::Serialize;
 
 use crate::case::{CasePlan, Context, Elsewhere, Outcome, Stored, is_published, plan, plan_caseless, replaces};
+use crate::command::Decided;
 use crate::folder;
 use crate::mapping::{MappedRow, RowMapper, SourceConfig, row_too_large};
 use crate::source::{Opened, SourceFault, fingerprint};
@@ -36,7 +37,7 @@ pub struct FileReport {
     pub rows: u64,
     /// Rows that became events, corrections included.
     pub published: u64,
-    /// Rows already published with the same content.
+    /// Rows already published with the same content, and those that an operator has dropped.
     pub unchanged: u64,
     /// Rows at fault.
     pub quarantined: u64,
@@ -72,11 +73,16 @@ pub struct FileFault {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Memory {
     pub(crate) cases: HashMap<String, CaseState>,
-    /// By key.
+    /// By key; rows that are settled and only remembered are here too.
     pub(crate) quarantine: BTreeMap<String, QuarantinedRow>,
 }
 
 impl Memory {
+    /// The rows that are in quarantine.
+    pub(crate) fn open_rows(&self) -> impl Iterator<Item = &QuarantinedRow> {
+        self.quarantine.values().filter(|row| !row.is_settled())
+    }
+
     /// Takes over what a plan says; to be called once it is written.
     pub(crate) fn apply(&mut self, plan: &CasePlan) {
         if let Some(state) = &plan.state {
@@ -136,13 +142,18 @@ pub(crate) fn read_file<S: Sink>(
         file,
         ..FileReport::default()
     };
-    let mut stored = StoredRows::of(context, sink.memory());
+    let mut stored = StoredRows::of(context, sink.memory().quarantine.values());
     let mut cases: HashMap<String, CaseLook> = HashMap::new();
     let mut held = Some(Vec::new());
     let mut known_rows = 0;
     let mut elsewhere = Elsewhere::of(context, stored.by_case.values().flatten());
+    let decided = Decided::of(context, sink.memory());
     let sha256 = reader.each(sink, |row, sink| {
         report.rows += 1;
+        let Some(row) = decided.read(&reader.mapper, row) else {
+            report.unchanged += 1;
+            return;
+        };
         stored.look_for_caseless(context, &row);
         let case =
             cases.entry(row.case_key.clone()).or_insert(CaseLook { first_row: row.row, rows: 0, touched: false });
@@ -176,6 +187,7 @@ pub(crate) fn read_file<S: Sink>(
     for chunk in chunks(&touched, context.rows_held) {
         let mut rows: HashMap<&str, Vec<MappedRow>> = chunk.iter().map(|(key, _)| (key.as_str(), Vec::new())).collect();
         let mut keep = |row: MappedRow, _: &S| {
+            let Some(row) = decided.read(&reader.mapper, row) else { return };
             if let Some(of_case) = rows.get_mut(row.case_key.as_str()) {
                 of_case.push(row);
             }
@@ -196,7 +208,7 @@ pub(crate) fn read_file<S: Sink>(
 
 /// Plans what lies in quarantine without a file: a mended mapping alone may release it.
 pub(crate) fn read_quarantine<S: Sink>(context: &Context<'_>, sink: &mut S) -> Result<u64, ReadingError<S::Error>> {
-    let mut stored = StoredRows::of(context, sink.memory());
+    let mut stored = StoredRows::of(context, sink.memory().quarantine.values());
     let mut report = FileReport::default();
     plan_rest(context, &mut stored, &mut report, sink)?;
     Ok(report.released)
@@ -223,7 +235,7 @@ fn take<S: Sink>(plan: CasePlan, report: &mut FileReport, sink: &mut S) -> Resul
     sink.take(plan).map_err(ReadingError::Sink)
 }
 
-fn plan_case(
+pub(crate) fn plan_case(
     context: &Context<'_>,
     key: &str,
     stored: &mut StoredRows,
@@ -263,16 +275,16 @@ fn chunks(touched: &[(String, CaseLook)], rows_held: usize) -> Vec<&[(String, Ca
 }
 
 /// The rows in quarantine, by the case that they belong to today.
-struct StoredRows {
+pub(crate) struct StoredRows {
     by_case: BTreeMap<String, Vec<Stored>>,
     /// Rows without a case that a row of the file replaces.
     replaced: Vec<Stored>,
 }
 
 impl StoredRows {
-    fn of(context: &Context<'_>, memory: &Memory) -> Self {
+    pub(crate) fn of<'r>(context: &Context<'_>, records: impl Iterator<Item = &'r QuarantinedRow>) -> Self {
         let mut by_case: BTreeMap<String, Vec<Stored>> = BTreeMap::new();
-        for record in memory.quarantine.values() {
+        for record in records {
             let stored = Stored::read(context, record.clone());
             by_case.entry(stored.case_key().to_owned()).or_default().push(stored);
         }

@@ -176,6 +176,7 @@ fn every_record_comes_back_as_it_was() {
         columns: BTreeMap::from([("a".into(), "1".into()), ("ب".into(), "۲".into())]),
         occurred_at: None,
         since: Millis(5),
+        decision: None,
     });
     check_round_trip(&DeadLetter {
         reason: "undecodable_datum".into(),
@@ -238,6 +239,7 @@ fn every_record_comes_back_as_it_was() {
             read_at: Millis(6),
         }],
         at: Millis(7),
+        commands: None,
     });
     check_round_trip(&CaseState {
         case_key: "k".into(),

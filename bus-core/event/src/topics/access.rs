@@ -5,7 +5,7 @@
 //! * `User:<agency>`, the agency's connector and the readers of its inbox, reads its inbox and what its own connector
 //!   keeps, and writes what is its own. Positions, heartbeats and notices of all agencies share a topic each, which an ACL
 //!   cannot divide: their records name places and counters, never a person or a parcel. An agency reads neither the events,
-//!   inboxes nor quarantine of others, and does not write the watch topic, for a watch key opens a condition of a permit:
+//!   inboxes, quarantine nor commands of others, and does not write the watch topic, for a watch key opens a condition of a permit:
 //!   the operator registers it.
 //! * `User:barid-router` reads all events and writes all inboxes and dead letters.
 //! * `User:barid-operator` reads everything, applies topics and policy, registers watch keys and gives commands.
@@ -103,6 +103,12 @@ pub fn connector_transactional_id(deployment: &str, agency: &str) -> String {
     format!("{deployment}/{agency}")
 }
 
+/// The transactional id under which commands to an agency's connector are written, by an operator or by the agency itself.
+#[must_use]
+pub fn commands_transactional_id(deployment: &str, agency: &str) -> String {
+    format!("{deployment}/operator/commands/{agency}")
+}
+
 impl Topics {
     /// All entries of a deployment with this name and these agencies.
     #[must_use]
@@ -123,6 +129,7 @@ impl Topics {
             .topic(self.inbox(agency), &[Read])
             .topic(self.quarantine(agency), &[Read, Write])
             .topic(self.cases(agency), &[Read, Write])
+            .topic(self.commands_of(agency), &[Read, Write])
             .topic(self.positions(), &[Read, Write])
             .topic(self.heartbeats(), &[Write])
             .topic(self.notices(), &[Write])
@@ -130,6 +137,7 @@ impl Topics {
             // The dot ends the code, so that `samt` gets no group of `samt_mines`.
             .prefixed(Resource::Group, format!("{agency}."), &[Read])
             .literal(Resource::TransactionalId, connector_transactional_id(deployment, agency), &[Write])
+            .literal(Resource::TransactionalId, commands_transactional_id(deployment, agency), &[Write])
             .acls
     }
 
@@ -157,6 +165,7 @@ impl Topics {
             .topic(self.policy(), &[Write])
             .topic(self.watch(), &[Write])
             .topic(self.commands(), &[Write])
+            .prefixed(Resource::Topic, self.commands_of(""), &[Write])
             .prefixed(Resource::TransactionalId, format!("{deployment}/operator"), &[Write])
             .acls
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Topics;
 
 /// The topics that each agency has of its own.
-pub(super) const AGENCY_KINDS: [&str; 5] = ["events", "inbox", "quarantine", "deadletter", "cases"];
+pub(super) const AGENCY_KINDS: [&str; 6] = ["events", "inbox", "quarantine", "deadletter", "cases", "commands"];
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -48,6 +48,7 @@ impl Topics {
                 plan(self.quarantine(agency), 1, &Keep::Compacted),
                 plan(self.deadletter(agency), 1, &Keep::Days(365)),
                 plan(self.cases(agency), 1, &Keep::Compacted),
+                plan(self.commands_of(agency), 1, &Keep::Days(365)),
             ]);
         }
         plans

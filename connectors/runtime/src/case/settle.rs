@@ -8,7 +8,7 @@ use barid_schemas::records::{CaseState, QuarantineState, QuarantinedRow};
 use super::{Context, Entry, identity};
 use crate::mapping::{MappedRow, ROW_TOO_LARGE, RowMapper, SourceConfig};
 use crate::source::SourceReason;
-use crate::{quarantine, text};
+use crate::{command, quarantine, text};
 
 /// Reason codes of the state machine: the row itself can be read, its place in the case is wrong.
 const MACHINE_REASONS: &[&str] = &["impossible_transition", "repeated_status", "service_changed"];
@@ -39,12 +39,18 @@ impl Stored {
     pub(crate) fn read(context: &Context<'_>, record: QuarantinedRow) -> Self {
         let number = u64::try_from(record.row).unwrap_or(0);
         let source = context.config.sources.iter().find(|source| source.name == record.source);
-        let mut row = match source {
-            Some(source) => RowMapper::new(source, &record.file).map(number, record.columns.clone()),
-            None => MappedRow::unreadable(&record.source, &record.file, number, record.columns.clone()),
+        let fix = record.decision.as_ref().filter(|decision| decision.action == command::FIX);
+        let mut row = match (source, fix) {
+            (Some(source), Some(fix)) => {
+                command::read_fixed(&RowMapper::new(source, &record.file), number, &record.columns, fix)
+            }
+            (Some(source), None) => RowMapper::new(source, &record.file).map(number, record.columns.clone()),
+            (None, _) => MappedRow::unreadable(&record.source, &record.file, number, record.columns.clone()),
         };
-        // Without its source nobody can read it, and what could not be taken apart cannot be put together from pieces.
-        if source.is_none() || is_broken(&record) {
+        // Without its source nobody can read it, and what could not be taken apart cannot be put together from pieces, unless
+        // an operator has done it. What was left out of a row that is too large nobody sees.
+        let is_in_pieces = is_broken(&record) && (fix.is_none() || is_too_large(&record));
+        if source.is_none() || is_in_pieces {
             row.case_key.clone_from(&record.case_key);
             row.problems.clone_from(&record.problems);
         }
@@ -64,6 +70,11 @@ impl Stored {
             is_broken(&self.record) && self.record.source == source && (self.record.file == file || is_new && repeats);
     }
 
+    /// Whether the row has left the quarantine and only its decision is known.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.record.is_settled()
+    }
+
     /// The case that the row belongs to today; empty if it does not tell.
     pub(crate) fn case_key(&self) -> &str {
         &self.row.case_key
@@ -72,6 +83,10 @@ impl Stored {
 
 fn is_broken(record: &QuarantinedRow) -> bool {
     record.problems.iter().any(|problem| BROKEN_REASONS.contains(&problem.reason.as_str()))
+}
+
+fn is_too_large(record: &QuarantinedRow) -> bool {
+    record.problems.iter().any(|problem| problem.reason == ROW_TOO_LARGE)
 }
 
 fn is_refused_by_machine(record: &QuarantinedRow) -> bool {
@@ -93,7 +108,18 @@ enum Likeness {
 
 /// Whether a row of the file is the mended form of a row in quarantine that does not tell its case.
 pub(crate) fn replaces(context: &Context<'_>, row: &MappedRow, stored: &Stored) -> bool {
-    likeness(context, row, stored).is_some()
+    !stored.is_settled() && likeness(context, row, stored).is_some()
+}
+
+/// Whether a row of a file is one that was in quarantine, cell by cell, whatever the spelling.
+pub(crate) fn is_same_row(row: &MappedRow, record: &QuarantinedRow) -> bool {
+    *row.source == *record.source
+        && row.columns.is_empty() == record.columns.is_empty()
+        && record.columns.iter().all(|(column, cell)| has_cell(row, column, cell))
+}
+
+fn has_cell(row: &MappedRow, column: &str, cell: &str) -> bool {
+    row.columns.get(column).is_some_and(|other| text::key(other) == text::key(cell))
 }
 
 /// The rows of the file, and of the rows in quarantine those that none of them replaces.
@@ -106,17 +132,20 @@ pub(super) fn settle(
     rows: Vec<MappedRow>,
     stored: Vec<Stored>,
 ) -> Vec<Entry> {
-    let mut entries: Vec<Entry> = rows.into_iter().map(|row| Entry { row, stored: None, since: None }).collect();
+    let mut entries: Vec<Entry> = rows.into_iter().map(Entry::of_file).collect();
     super::order(&mut entries);
     let count = entries.len();
     let mut settling = Settling { context, state, replaced: vec![Vec::new(); count], known: Vec::new() };
     let mut open: Vec<Stored> = Vec::new();
     for stored in stored.into_iter().filter(|stored| !stored.has_moved) {
         match settling.find_same(&entries, &stored) {
+            Some(index) if stored.is_settled() => entries[index].decision.clone_from(&stored.record.decision),
             Some(index) => {
                 settling.replaced[index].push(stored.record.since);
                 inherit(&mut entries[index], &stored);
+                entries[index].decision.clone_from(&stored.record.decision);
             }
+            None if stored.is_settled() => {}
             None if stored.would_be_shown => {}
             None => open.push(stored),
         }
@@ -136,8 +165,8 @@ pub(super) fn settle(
         match replacing {
             Some(index) => inherit(&mut entries[index], &stored),
             None => {
-                let since = Some(stored.record.since);
-                entries.push(Entry { row: stored.row.clone(), stored: Some(stored), since });
+                let (since, decision) = (Some(stored.record.since), stored.record.decision.clone());
+                entries.push(Entry { row: stored.row.clone(), stored: Some(stored), since, decision });
             }
         }
     }
@@ -231,11 +260,10 @@ fn likeness(context: &Context<'_>, row: &MappedRow, stored: &Stored) -> Option<L
     if *row.source != *record.source || record.columns.is_empty() != row.columns.is_empty() {
         return None;
     }
-    let agrees = |column: &str, cell: &str| row.columns.get(column).is_some_and(|o| text::key(o) == text::key(cell));
     let mut different = record
         .columns
         .iter()
-        .filter(|(column, cell)| !agrees(column, cell))
+        .filter(|(column, cell)| !has_cell(row, column, cell))
         .map(|(column, _)| column.as_str())
         .peekable();
     if different.peek().is_none() {
@@ -250,7 +278,7 @@ fn likeness(context: &Context<'_>, row: &MappedRow, stored: &Stored) -> Option<L
         let at_fault = columns_at_fault(context, record);
         // Something has to be left by which it is recognised.
         let is_recognised =
-            record.columns.iter().any(|(column, cell)| !text::key(cell).is_empty() && agrees(column, cell));
+            record.columns.iter().any(|(column, cell)| !text::key(cell).is_empty() && has_cell(row, column, cell));
         if is_recognised && different.all(|column| at_fault.contains(column)) {
             return Some(Likeness::Mended);
         }
@@ -296,7 +324,7 @@ struct Sought {
 impl Elsewhere {
     pub(crate) fn of<'s>(context: &Context<'_>, stored: impl Iterator<Item = &'s Stored>) -> Self {
         let mut elsewhere = Self::default();
-        for stored in stored.filter(|stored| is_refused_by_machine(&stored.record)) {
+        for stored in stored.filter(|stored| !stored.is_settled() && is_refused_by_machine(&stored.record)) {
             let Some(hash) = without_case(context, &stored.row) else { continue };
             let sought = Sought {
                 case_key: stored.case_key().to_owned(),

@@ -1,6 +1,7 @@
 //! What happens to the rows of an office that exports again and again.
 
 mod again;
+mod commands;
 mod damage;
 mod exports;
 mod mends;
@@ -182,7 +183,7 @@ impl Office {
     }
 
     fn in_quarantine(&self, state: QuarantineState) -> Vec<&QuarantinedRow> {
-        self.memory.quarantine.values().filter(|row| row.state == state).collect()
+        self.memory.open_rows().filter(|row| row.state == state).collect()
     }
 
     /// The one problem in quarantine.

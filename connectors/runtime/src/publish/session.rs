@@ -6,14 +6,16 @@ use std::time::{Duration, SystemTime};
 
 use barid_event::ids;
 use barid_kafka::{StopSignal, TransactionalProducer};
-use barid_schemas::records::{FilePosition, QuarantineState};
+use barid_schemas::records::{Command, FilePosition, QuarantineState};
 
+use super::commands::{self, Commands};
 use super::outage::Outage;
 use super::state::{Codecs, State};
 use super::telemetry::Counters;
 use super::writer::Writer;
 use super::{Connector, Interruption, Report, now};
 use crate::case::Context;
+use crate::command::carry_out;
 use crate::folder;
 use crate::mapping::SourceConfig;
 use crate::reading::{FileFault, FileReport, Memory, ROWS_HELD, ReadingError, Sink, read_file, read_quarantine};
@@ -29,6 +31,7 @@ pub(super) struct Session<'a> {
     report: &'a mut Report,
     stop: &'a StopSignal,
     writer: Writer<'a>,
+    commands: Commands,
     /// Files that have been dealt with, as they looked then.
     done: HashMap<PathBuf, Observation>,
     /// Files that may still be growing, as they looked at the last poll.
@@ -56,22 +59,29 @@ impl<'a> Session<'a> {
             tracing::info!(
                 agency = config.agency,
                 cases = state.memory.cases.len(),
-                quarantined = state.memory.quarantine.len(),
+                quarantined = state.memory.open_rows().count(),
                 last_sequence = state.last_sequence(),
                 "connector is ready"
             );
         }
         let writer = Writer::new(connector, counters, stop, producer, codecs, state);
+        let commands = Commands::open(settings, &config.agency, stop)?;
         let (done, growing) = (HashMap::new(), HashMap::new());
-        let mut session = Self { connector, counters, report, stop, writer, done, growing, said_empty: Vec::new() };
+        let mut session = Self { connector, counters, report, stop, writer, commands, done, growing, said_empty: Vec::new() };
         let result = session.work();
         session.report.events += session.writer.events;
         result
     }
 
     fn work(&mut self) -> Result<(), Interruption> {
+        for (offset, command) in self.commands.read_on(self.writer.commands().next_offset, self.stop)? {
+            self.command(offset, command)?;
+        }
         self.quarantine()?;
         loop {
+            while let Some((offset, command)) = self.commands.next(self.writer.commands().next_offset)? {
+                self.command(offset, command)?;
+            }
             let mut open = false;
             for source in &self.connector.config.sources {
                 open |= self.source(source)?;
@@ -98,17 +108,42 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// A mapping that was mended while the process was down releases what waited for it.
-    fn quarantine(&mut self) -> Result<(), Interruption> {
-        let Some(source) = self.connector.config.sources.first() else { return Ok(()) };
-        self.writer.begin_source(&source.name)?;
-        let context = Context {
+    /// Carries out what an operator has asked for, and writes in the same transaction that it is done.
+    fn command(&mut self, offset: i64, command: Option<Command>) -> Result<(), Interruption> {
+        let position = self.writer.commands();
+        let is_done = |command: &Command| position.done.iter().any(|done| done.command_id == command.command_id);
+        let Some(command) = command.filter(|command| !is_done(command)) else {
+            return self.writer.carry_out(Vec::new(), commands::after(position, offset, None));
+        };
+        let carried_out = carry_out(&self.context(None), self.writer.memory(), &command);
+        let done = commands::done(&command, &carried_out);
+        tracing::info!(
+            agency = self.connector.config.agency,
+            command = %command.command_id,
+            action = command.action,
+            rows = done.rows,
+            published = done.published,
+            left = done.left,
+            "command carried out"
+        );
+        self.writer.carry_out(carried_out.plans, commands::after(position, offset, Some(done)))
+    }
+
+    fn context(&self, read_before: Option<[u8; 32]>) -> Context<'a> {
+        Context {
             config: &self.connector.config,
             keys: &self.connector.settings.keys,
             now: now(),
             rows_held: ROWS_HELD,
-            read_before: None,
-        };
+            read_before,
+        }
+    }
+
+    /// A mapping that was mended while the process was down releases what waited for it.
+    fn quarantine(&mut self) -> Result<(), Interruption> {
+        let Some(source) = self.connector.config.sources.first() else { return Ok(()) };
+        self.writer.begin_source(&source.name)?;
+        let context = self.context(None);
         match read_quarantine(&context, &mut self.writer) {
             Ok(released) => {
                 self.writer.flush()?;
@@ -185,13 +220,7 @@ impl<'a> Session<'a> {
         }
         let read_before = fingerprint.filter(|_| known.is_some_and(|known| known.sha256 == sha256));
         self.writer.begin_source(&source.name)?;
-        let context = Context {
-            config: &self.connector.config,
-            keys: &self.connector.settings.keys,
-            now: now(),
-            rows_held: ROWS_HELD,
-            read_before,
-        };
+        let context = self.context(read_before);
         match read_file(&context, source, path, &mut self.writer) {
             Ok((report, sha256)) => {
                 self.finish(report, self.file_hash(&sha256), present)?;
@@ -289,7 +318,7 @@ impl<'a> Session<'a> {
 fn unchanged(agency: &str, source: &str, known: &FilePosition, memory: &Memory) -> FileReport {
     let count = |count: i64| u64::try_from(count).unwrap_or(0);
     let still = |state: QuarantineState| {
-        let rows = memory.quarantine.values();
+        let rows = memory.open_rows();
         rows.filter(|row| row.source == source && row.file == known.file && row.state == state).count() as u64
     };
     let rows = count(known.rows);

@@ -7,7 +7,7 @@ use barid_event::header::{self, CloudEvent};
 use barid_event::watch;
 use barid_kafka::{Outgoing, StopSignal, TransactionError, TransactionalProducer};
 use barid_schemas::Millis;
-use barid_schemas::records::{FilePosition, Heartbeat, SourcePosition};
+use barid_schemas::records::{CommandsPosition, FilePosition, Heartbeat, SourcePosition};
 
 use super::state::{Codecs, State, position_key};
 use super::telemetry::{Counters, traceparent};
@@ -21,6 +21,9 @@ const BEAT: Duration = Duration::from_secs(10);
 
 /// Fenced while the transaction was open for less than this: the broker has not timed it out, so there is another process.
 const CERTAIN: Duration = Duration::from_secs(5);
+
+/// Where `positions` keeps how far the commands are carried out: no source has an empty name.
+const COMMANDS: &str = "";
 
 /// Writes for one source at a time.
 pub(super) struct Writer<'a> {
@@ -54,7 +57,7 @@ impl<'a> Writer<'a> {
     ) -> Self {
         let dataschema = header::dataschema(connector.settings.registry.url(), codecs.event.id());
         let last_sequence = state.last_sequence();
-        counters.quarantine(state.memory.quarantine.len());
+        counters.quarantine(state.memory.open_rows().count());
         Self {
             connector,
             counters,
@@ -76,12 +79,17 @@ impl<'a> Writer<'a> {
 
     /// What follows is of this source.
     pub(super) fn begin_source(&mut self, source: &str) -> Result<(), Interruption> {
-        if !self.codecs.are_known(&self.connector.settings.registry) {
-            let reason = "the registry has other schema ids than before".to_owned();
-            return Err(Interruption::Again { part: "registry", reason });
-        }
+        self.expect_known_ids()?;
         source.clone_into(&mut self.source);
         Ok(())
+    }
+
+    fn expect_known_ids(&self) -> Result<(), Interruption> {
+        if self.codecs.are_known(&self.connector.settings.registry) {
+            return Ok(());
+        }
+        let reason = "the registry has other schema ids than before".to_owned();
+        Err(Interruption::Again { part: "registry", reason })
     }
 
     /// The last whole reading of a file.
@@ -96,21 +104,44 @@ impl<'a> Writer<'a> {
             self.positions.get(&self.source).map(|p| p.files.clone()).unwrap_or_default();
         files.retain(|known| known.file != file.file && present.contains(&known.file));
         files.push(file);
-        self.write(Some(files))
+        let source = self.source.clone();
+        self.write(source, files, None)
     }
 
     /// Writes what has been planned.
     pub(super) fn flush(&mut self) -> Result<(), Interruption> {
-        if self.batch.is_empty() { Ok(()) } else { self.write(None) }
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let source = self.source.clone();
+        let files = self.positions.get(&source).map(|position| position.files.clone()).unwrap_or_default();
+        self.write(source, files, None)
     }
 
-    fn write(&mut self, files: Option<Vec<FilePosition>>) -> Result<(), Interruption> {
+    /// How far the commands have been carried out.
+    pub(super) fn commands(&self) -> CommandsPosition {
+        self.positions.get(COMMANDS).and_then(|position| position.commands.clone()).unwrap_or_default()
+    }
+
+    /// Writes what came of a command, and that it is done.
+    pub(super) fn carry_out(&mut self, plans: Vec<CasePlan>, commands: CommandsPosition) -> Result<(), Interruption> {
+        self.flush()?;
+        self.expect_known_ids()?;
+        self.batch = plans;
+        self.write(COMMANDS.to_owned(), Vec::new(), Some(commands))
+    }
+
+    /// One transaction: what has been planned, and where a source, or the commands, stand then.
+    fn write(
+        &mut self,
+        source: String,
+        files: Vec<FilePosition>,
+        commands: Option<CommandsPosition>,
+    ) -> Result<(), Interruption> {
         let span = tracing::info_span!("publish", agency = self.connector.config.agency, cases = self.batch.len());
         let _entered = span.enter();
         let batch = std::mem::take(&mut self.batch);
         self.records = 0;
-        let files =
-            files.unwrap_or_else(|| self.positions.get(&self.source).map(|p| p.files.clone()).unwrap_or_default());
         let mut sequence = self.last_sequence;
         let began = Instant::now();
         let position = self.judged(began, |writer| {
@@ -124,10 +155,11 @@ impl<'a> Writer<'a> {
             }
             let position = SourcePosition {
                 agency: writer.connector.config.agency.clone(),
-                source: writer.source.clone(),
+                source,
                 last_sequence: sequence,
                 files,
                 at: now(),
+                commands,
             };
             writer.send_position(&position)?;
             let committing = Instant::now();
@@ -144,7 +176,7 @@ impl<'a> Writer<'a> {
         self.positions.insert(position.source.clone(), position);
         self.events += written;
         self.counters.events.add(written);
-        self.counters.quarantine(self.memory.quarantine.len());
+        self.counters.quarantine(self.memory.open_rows().count());
         Ok(())
     }
 
@@ -181,7 +213,7 @@ impl<'a> Writer<'a> {
             ("events".to_owned(), i64::try_from(self.events).unwrap_or(i64::MAX)),
             ("files".to_owned(), count(files)),
             ("last_sequence".to_owned(), self.last_sequence),
-            ("quarantined".to_owned(), count(self.memory.quarantine.len())),
+            ("quarantined".to_owned(), count(self.memory.open_rows().count())),
         ])
     }
 
