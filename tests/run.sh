@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs and fetches what the tests need, then runs everything that must hold:
 #
-#   format, licences and sources of dependencies, lints, documentation, all tests (on a real Kafka and a real registry)
+#   format, licences and sources of dependencies, lints, documentation, all tests (on a real Kafka and a real registry),
+#   the fault suite (on three brokers)
 #
 #   tests/run.sh            fetch, then all checks
 #   tests/run.sh --fetch    fetch only; what `just kafka-test` needs to run some of the tests
@@ -21,6 +22,9 @@ export RUST_BACKTRACE=0
 
 # Longer than all tests need; the whole run, build included, is meant to stay below 25 minutes on two cores.
 tests_end_within=15m
+
+# Five to six minutes, most of them time that a fault has to last.
+faults_end_within=12m
 
 # The same for every cargo command below: with other flags dependencies would be compiled again.
 everything=(--workspace --all-features --locked)
@@ -147,6 +151,12 @@ all_tests() {
     target/debug/with_kafka cargo test "${everything[@]}" --no-fail-fast
 }
 
+faults() {
+  cargo build "${everything[@]}" --bins --quiet
+  # A fixed seed: the same exports and the same faults every time.
+  timeout --foreground --kill-after=30s $faults_end_within target/debug/barid-faults --seed 1402
+}
+
 case "${1:-}" in
   "" | --fetch) ;;
   *)
@@ -169,6 +179,7 @@ if [ "${1:-}" != --fetch ]; then
   step "Documentation" documentation
   step "Build of everything, tests included" cargo test "${everything[@]}" --no-run --quiet
   step "All tests" all_tests
+  step "The fault suite: a cluster of three that breaks" faults
 fi
 
 printf '\n== Done in %d min %d s\n' $((SECONDS / 60)) $((SECONDS % 60))

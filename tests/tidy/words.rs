@@ -30,8 +30,9 @@ const TEXT: [&str; 14] = [
 ];
 
 /// Files and folders whose tests sleep, each with the reason.
-const SLEEPERS: [(&str, &str); 4] = [
+const SLEEPERS: [(&str, &str); 5] = [
     ("tests/harness/src/wait.rs", "looks at a condition again and again, up to a limit"),
+    ("tests/harness/src/proxy.rs", "plays a slow network"),
     ("tests/harness/src/supervised.rs", "waits for a process to end, up to a limit"),
     ("bus-core/kafka/tests/", "plays a processor that is slow, so that it can be killed in the middle"),
     ("tests/tidy/words.rs", "names the words"),

@@ -14,14 +14,14 @@ use crate::witness::Witness;
 const FROZEN: Duration = Duration::from_secs(13);
 
 /// Beyond a broker's session (6 s): its leaderships have moved.
-const BROKER_AWAY: Duration = Duration::from_secs(9);
+const BROKER_AWAY: Duration = Duration::from_secs(7);
 
 /// Beyond a drain, a commit (5 s) and a request (10 s) of a client.
-const NETWORK_AWAY: Duration = Duration::from_secs(12);
+const NETWORK_AWAY: Duration = Duration::from_secs(11);
 
 /// How much later each piece comes, and for how long.
 const LATE: Duration = Duration::from_millis(150);
-const SLOW: Duration = Duration::from_secs(10);
+const SLOW: Duration = Duration::from_secs(6);
 
 /// Longer than the roles need to find out that nobody answers.
 const REGISTRY_AWAY: Duration = Duration::from_secs(6);

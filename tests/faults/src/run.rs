@@ -30,7 +30,7 @@ const STALLED_AFTER: Duration = Duration::from_secs(90);
 const AUDIT_ENDS_WITHIN: Duration = Duration::from_secs(1_800);
 
 /// How long a fault takes on average with what belongs to it; decides the pace of the feed.
-const SECONDS_PER_FAULT: f64 = 17.0;
+const SECONDS_PER_FAULT: f64 = 15.0;
 
 /// Carries a run out. `say` prints a line.
 pub(crate) fn run(arguments: &Arguments, barid: &str, say: &dyn Fn(&str)) -> Result<Run> {
