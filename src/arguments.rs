@@ -112,10 +112,13 @@ Examples:
   barid audit --from 2026-11-01 --to 2026-12-01
   barid audit --json | jq .defects
 
-Reads every topic of the deployment once and changes nothing; roles may run on meanwhile, what they have not routed yet is
-counted and not judged. Exit code 0 if all is well, 5 if a defect was found.
-Memory: at most 180 MB for each million events with five copies each, and at most 250 MB for each million watch keys. A
-range of time bounds it, at up to twice as much for each event in it: the topics are read whole, the rest is not kept.
+Reads every topic of the deployment once and changes nothing. Roles may run on: what they have not
+routed yet is counted and not judged. Exit code 0 if all is well, 5 if a defect was found.
+
+Memory: at most 180 MB for each million events with five copies each, and at most 250 MB for each
+million watch keys. A range of time bounds it, at up to twice as much for each event in it: the
+topics are read whole, the rest is not kept.
+
 What is proved, and what cannot be: docs/guarantees.md")]
     Audit(AuditArguments),
     /// What settings are in force, and where each comes from

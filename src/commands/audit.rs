@@ -74,6 +74,7 @@ fn print(report: &Report) -> Result<(), Failure> {
         ("files", counts.files),
         ("  rows of their last reading", counts.rows),
         ("rows in quarantine", counts.quarantined_rows),
+        ("  that operators have settled", counts.settled_rows),
         ("published rows", counts.published_rows),
     ];
     show::line(show::table(

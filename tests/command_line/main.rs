@@ -172,3 +172,15 @@ fn a_dry_run_prints_events_as_json_lines_and_touches_no_kafka() {
     assert_eq!(lines[0]["status_to"], "identity_verified");
     assert_eq!(lines[0]["identity"]["idv_tracking_code"], "60014317002915");
 }
+
+#[test]
+fn the_audit_says_what_it_reads_what_it_takes_and_how_it_ends() {
+    insta::assert_snapshot!(run(empty().path(), &["audit", "--help"]));
+}
+
+#[test]
+fn a_range_that_is_no_time_or_no_range_is_refused_before_anything_is_read() {
+    let not_a_time = run(empty().path(), &["audit", "--from", "yesterday"]);
+    let turned_round = run(empty().path(), &["audit", "--from", "2026-12-01", "--to", "2026-11-29T08:30:00Z"]);
+    insta::assert_snapshot!(format!("{not_a_time}\n{turned_round}"));
+}

@@ -148,6 +148,8 @@ pub struct Counts {
     pub rows: u64,
     /// Rows in quarantine, waiting ones included.
     pub quarantined_rows: u64,
+    /// Rows that have left the quarantine by an operator's decision, and are remembered.
+    pub settled_rows: u64,
     /// Published rows that were looked up among the events.
     pub published_rows: u64,
 }

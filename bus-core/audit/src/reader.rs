@@ -99,6 +99,8 @@ struct Names {
     inboxes: Vec<String>,
     letters: Vec<String>,
     quarantines: Vec<String>,
+    /// That of the routers and those of the connectors.
+    commands: Vec<String>,
     cases: Vec<String>,
     case_marks: BTreeMap<String, Vec<Marks>>,
 }
@@ -115,6 +117,7 @@ impl Names {
             inboxes: of("inbox"),
             letters: of("deadletter"),
             quarantines: of("quarantine"),
+            commands: [bus.topics.commands()].into_iter().chain(of("commands")).collect(),
             case_marks: marks(bus, &of("cases"))?,
             cases: of("cases"),
         })
@@ -231,7 +234,7 @@ fn rows(reading: &mut Reading<'_>, names: &Names) -> Result<Rows, AuditError> {
         let agency = topics.agency_of(record.topic).unwrap_or_default();
         rows.quarantined(agency, &text(record), row, place(record));
     })?;
-    reading.each_of::<Command>(&[topics.commands()], |record, command| {
+    reading.each_of::<Command>(&names.commands, |record, command| {
         if let Some(command) = command {
             rows.command(&command, record.timestamp_ms);
         }

@@ -29,6 +29,8 @@ struct Stored {
     file: String,
     case_key: String,
     is_waiting: bool,
+    /// Dropped, or an event once it was fixed: only remembered.
+    is_settled: bool,
     place: Place,
 }
 
@@ -41,13 +43,15 @@ impl Rows {
         }
     }
 
-    /// Takes a record of an agency's quarantine; `None` is a tombstone.
+    /// Takes a record of an agency's quarantine; `None` is a tombstone. A row that is settled has left it, and only what was
+    /// decided about it is kept.
     pub(crate) fn quarantined(&mut self, agency: &str, key: &str, row: Option<QuarantinedRow>, place: Place) {
         let key = (agency.to_owned(), key.to_owned());
-        let Some(row) = row else { return drop(self.quarantine.remove(&key)) };
+        let Some(row) = row.filter(|row| !row.is_settled()) else { return drop(self.quarantine.remove(&key)) };
+        let is_settled = row.is_settled();
         let QuarantinedRow { source, file, case_key, state, .. } = row;
         let is_waiting = state == QuarantineState::Waiting;
-        self.quarantine.insert(key, Stored { source, file, case_key, is_waiting, place });
+        self.quarantine.insert(key, Stored { source, file, case_key, is_waiting, is_settled, place });
     }
 
     /// Takes a record of `commands`.
@@ -68,17 +72,19 @@ impl Rows {
 
     /// Judges all that was taken.
     pub(crate) fn judge(&self, findings: &mut Findings, counts: &mut Counts, unproved: &mut Unproved) {
-        counts.quarantined_rows = self.quarantine.len() as u64;
+        let settled = self.quarantine.values().filter(|row| row.is_settled).count();
+        counts.settled_rows = settled as u64;
+        counts.quarantined_rows = (self.quarantine.len() - settled) as u64;
         for position in self.positions.values() {
             self.judge_readings(position, findings, counts, unproved);
         }
         let faulty: BTreeSet<(&str, &str)> = self
             .quarantine
             .iter()
-            .filter(|(_, row)| !row.is_waiting)
+            .filter(|(_, row)| !row.is_waiting && !row.is_settled)
             .map(|((agency, _), row)| (agency.as_str(), row.case_key.as_str()))
             .collect();
-        for ((agency, _), row) in self.quarantine.iter().filter(|(_, row)| row.is_waiting) {
+        for ((agency, _), row) in self.quarantine.iter().filter(|(_, row)| row.is_waiting && !row.is_settled) {
             if !faulty.contains(&(agency, &row.case_key)) {
                 findings.add(Defect::WaitsBehindNothing, Some(row.place.clone()), || {
                     format!("no row at fault of its case is in quarantine.{agency}")

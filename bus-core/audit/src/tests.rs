@@ -5,7 +5,7 @@ mod world;
 use barid_codec::RecordCodec;
 use barid_schemas::Millis;
 use barid_schemas::case_event::{CaseEvent, View};
-use barid_schemas::records::{Command, QuarantineState, QuarantinedRow};
+use barid_schemas::records::{Command, OperatorDecision, QuarantineState, QuarantinedRow};
 use uuid::Uuid;
 
 use crate::Scope;
@@ -405,6 +405,37 @@ fn rows_in_quarantine_are_accounted_for_and_what_waits_behind_nothing_is_found()
         world.quarantine[0].case_key = "d".to_owned();
     };
     check(alone, &[(WaitsBehindNothing, 1)], &["barid.quarantine.art100_commission"]);
+    // A row that was dropped is only remembered: nothing waits behind it.
+    let dropped = |world: &mut World| {
+        with_quarantine(world);
+        world.quarantine[0].decision = Some(OperatorDecision {
+            action: "drop".to_owned(),
+            changes: std::collections::BTreeMap::new(),
+            settled: true,
+            asked_by: "operator".to_owned(),
+            reason: None,
+            command_id: Uuid::from_u128(1),
+            decided_at: Millis(BEGAN),
+        });
+    };
+    check(dropped, &[(WaitsBehindNothing, 1)], &[]);
+}
+
+#[test]
+fn a_row_that_is_settled_and_only_remembered_is_no_longer_in_quarantine() {
+    let settled = |world: &mut World| {
+        with_quarantine(world);
+        world.quarantine[0].decision = Some(OperatorDecision {
+            action: "drop".to_owned(),
+            changes: std::collections::BTreeMap::new(),
+            settled: true,
+            asked_by: "operator".to_owned(),
+            reason: None,
+            command_id: Uuid::from_u128(1),
+            decided_at: Millis(BEGAN + 1),
+        });
+    };
+    check(settled, &[(WaitsBehindNothing, 1)], &["barid.quarantine.art100_commission"]);
 }
 
 #[test]
