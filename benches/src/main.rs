@@ -17,12 +17,16 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command that talks to the person who measures")]
 
 mod codec;
+mod connector;
+mod latency;
 mod machine;
+mod policy_size;
 mod process;
 mod report;
 mod router;
 mod sample;
 mod stage;
+mod start;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -54,6 +58,14 @@ enum Bench {
     Codec,
     /// The router beside a bare loop and Kafka Streams
     Router,
+    /// From a connector's send to a subscriber, at 100, 1,000 and 5,000 events/s
+    Latency,
+    /// The largest policy beside the smallest
+    PolicySize,
+    /// A million rows, and again with 1 % of them changed
+    Connector,
+    /// Until the demo is done, until a router has written its first copy
+    Start,
 }
 
 /// How long and how large.
@@ -102,6 +114,10 @@ fn run(arguments: &Arguments) -> Result<()> {
         let report = match bench {
             Bench::Codec => codec::run(scale)?,
             Bench::Router => router::run(scale)?,
+            Bench::Latency => latency::run(scale)?,
+            Bench::PolicySize => policy_size::run(scale)?,
+            Bench::Connector => connector::run(scale)?,
+            Bench::Start => start::run(scale)?,
         };
         println!("{report}");
         reports.push(report);

@@ -33,6 +33,11 @@ impl Report {
         Self { bench, settings, figures: Vec::new(), goals: Vec::new() }
     }
 
+    /// Adds settings that are known only later.
+    pub(crate) fn settings(&mut self, more: Facts) {
+        self.settings.extend(more);
+    }
+
     /// Adds a line of the table. Lines may have different columns.
     pub(crate) fn figures(&mut self, figures: Facts) {
         self.figures.push(figures);

@@ -12,7 +12,7 @@
 //! after the other, is left out.
 
 pub(crate) mod limit;
-mod progress;
+pub(crate) mod progress;
 mod streams;
 
 use std::fmt::Write;
@@ -74,10 +74,10 @@ impl Kind {
 
 /// What one run gave.
 #[derive(Debug, Clone, Copy)]
-struct Outcome {
-    events_per_second: f64,
-    cpu_us: f64,
-    peak_bytes: u64,
+pub(crate) struct Outcome {
+    pub(crate) events_per_second: f64,
+    pub(crate) cpu_us: f64,
+    pub(crate) peak_bytes: u64,
 }
 
 pub(crate) fn run(scale: Scale) -> Result<Report> {
@@ -219,7 +219,7 @@ impl RouterBench {
 }
 
 /// Looks on until the measured part is over.
-fn watch(progress: &Progress, process: &mut Measured, events: usize) -> Result<Outcome> {
+pub(crate) fn watch(progress: &Progress, process: &mut Measured, events: usize) -> Result<Outcome> {
     let limit = Instant::now() + RUN_ENDS_WITHIN;
     let mut first: Option<(Instant, f64, Usage)> = None;
     loop {

@@ -30,6 +30,7 @@ pub(crate) struct Stage {
     pub(crate) deployment: Deployment,
     _registry: barid_registry::Running,
     _kafka: Option<Kafka>,
+    _cluster: Option<barid_harness::Cluster>,
     barid: PathBuf,
 }
 
@@ -47,6 +48,13 @@ impl Stage {
         Self::on(name, &bootstrap_servers, kafka)
     }
 
+    /// On three brokers, replication 3.
+    pub(crate) fn on_three(name: &str) -> Result<Self> {
+        let cluster = barid_harness::Cluster::start(&["bench"])?;
+        let bootstrap_servers = cluster.bootstrap_servers();
+        Ok(Self { _cluster: Some(cluster), ..Self::on(name, &bootstrap_servers, None)? })
+    }
+
     fn on(name: &str, bootstrap_servers: &str, kafka: Option<Kafka>) -> Result<Self> {
         let barid = beside_this("barid")?;
         let [port] = ports::free()?;
@@ -55,7 +63,7 @@ impl Stage {
         let deployment = Deployment::new(&barid.display().to_string(), name, bootstrap_servers, &url)?;
         deployment.barid.run(&["topics", "apply"])?;
         deployment.barid.run(&["schemas", "register"])?;
-        Ok(Self { deployment, _registry: registry, _kafka: kafka, barid })
+        Ok(Self { deployment, _registry: registry, _kafka: kafka, _cluster: None, barid })
     }
 
     pub(crate) fn folder(&self) -> &Path {

@@ -15,7 +15,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 pub(crate) struct Progress {
     client: BaseConsumer,
     partitions: TopicPartitionList,
-    /// Where the partitions end, added up.
+    /// Up to where there are records, added up.
     all: i64,
 }
 
@@ -36,7 +36,8 @@ impl Progress {
                 let (_, end) = client.fetch_watermarks(&topic, partition, ANSWER_WITHIN)?;
                 if end > 0 {
                     partitions.add_partition(&topic, partition);
-                    all += end;
+                    // The last place holds the marker of the last transaction, and a group that has read all may stand before it.
+                    all += end - 1;
                 }
             }
         }
@@ -44,7 +45,7 @@ impl Progress {
         Ok(Self { client, partitions, all })
     }
 
-    /// The part that is committed, from 0 to 1.
+    /// The part that is committed, from 0 to 1 or a little more.
     pub(crate) fn part(&self) -> Result<f64> {
         let committed = self.client.committed_offsets(self.partitions.clone(), ANSWER_WITHIN)?;
         let done = committed.elements().into_iter().map(|one| match one.offset() {
