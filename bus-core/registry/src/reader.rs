@@ -16,6 +16,9 @@ use crate::writer::WRITE;
 /// The longest wait for a record; a stop waits this long.
 const POLL: Duration = Duration::from_millis(100);
 
+/// How long the last write is waited for after a stop. It takes milliseconds, and an ending process has five seconds for everything.
+const STOP_WITHIN: Duration = Duration::from_millis(500);
+
 /// The newest write that was read back, for the writer that waits for it.
 #[derive(Debug, Default)]
 pub(crate) struct ReadBack {
@@ -24,9 +27,10 @@ pub(crate) struct ReadBack {
 }
 
 impl ReadBack {
-    /// Waits until the write with this mark has been read; the offset of its last record that was read.
+    /// Waits until the write with this mark has been read; the offset of its last record. After the stop there is less time.
     pub(crate) fn wait(&self, mark: &str, limit: Duration, stop: &StopSignal) -> Option<i64> {
-        let until = Instant::now() + limit;
+        let mut until = Instant::now() + limit;
+        let mut stopping = false;
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some((read, offset)) = &*newest
@@ -34,8 +38,12 @@ impl ReadBack {
             {
                 return Some(*offset);
             }
+            if stop.is_stopped() && !stopping {
+                stopping = true;
+                until = until.min(Instant::now() + STOP_WITHIN);
+            }
             let left = until.saturating_duration_since(Instant::now()).min(POLL);
-            if left.is_zero() || stop.is_stopped() {
+            if left.is_zero() {
                 return None;
             }
             newest = self.changed.wait_timeout(newest, left).unwrap_or_else(PoisonError::into_inner).0;

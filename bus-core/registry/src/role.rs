@@ -182,8 +182,9 @@ impl TopicRegistry {
         let TopicRegistrySettings { cluster, topic, readiness, .. } = &self.settings;
         let Some(desk) = service.desk() else { return Ok(()) };
         let name = group_of_topic(topic);
-        let ending = &StopSignal::new();
-        let follower = Follower::open(cluster, std::slice::from_ref(topic), ending)?;
+        // The reader ends last, so that the writer can read back what it has just written.
+        let (ending, reading) = (&StopSignal::new(), &StopSignal::new());
+        let follower = Follower::open(cluster, std::slice::from_ref(topic), reading)?;
         let candidate = Candidate::join(cluster, &format!("{CLIENT_ID}{own_url}"), &name, topic)?;
         let read_back = ReadBack::default();
         let writer = Writer {
@@ -199,11 +200,11 @@ impl TopicRegistry {
         thread::scope(|scope| {
             let read_back = &read_back;
             // One thread that fails ends the registry: it would look alive and do half of its work.
-            let threads = [
-                start(scope, ending, "registry reader", move || {
-                    reader::run(service, desk, read_back, follower, readiness, ending);
-                    Ok(())
-                }),
+            let reader = start(scope, ending, "registry reader", move || {
+                reader::run(service, desk, read_back, follower, readiness, reading);
+                Ok(())
+            });
+            let others = [
                 start(scope, ending, "registry candidate", move || {
                     stand(candidate, desk, &writes, readiness, ending);
                     Ok(())
@@ -214,10 +215,10 @@ impl TopicRegistry {
             ];
             while !stop.wait(POLL) && !ending.is_stopped() {}
             ending.stop();
-            threads.into_iter().try_for_each(|thread| {
-                let panicked = |_| RegistryError::Thread { reason: "it panicked".to_owned() };
-                thread?.join().map_err(panicked)?
-            })
+            // All are waited for, whatever comes of each; the first failure is the one that is told.
+            let others = others.map(end);
+            reading.stop();
+            others.into_iter().chain([end(reader)]).collect()
         })
     }
 }
@@ -261,12 +262,19 @@ fn stand(mut candidate: Candidate, desk: &Desk, writes: &Sender<Message>, readin
     }
 }
 
+type Thread<'scope> = ScopedJoinHandle<'scope, Result<(), RegistryError>>;
+
+/// Waits for the end of a thread; what came of it.
+fn end(thread: Result<Thread<'_>, RegistryError>) -> Result<(), RegistryError> {
+    thread?.join().map_err(|_| RegistryError::Thread { reason: "it panicked".to_owned() })?
+}
+
 fn start<'scope>(
     scope: &'scope Scope<'scope, '_>,
     ending: &'scope StopSignal,
     name: &str,
     work: impl FnOnce() -> Result<(), RegistryError> + Send + 'scope,
-) -> Result<ScopedJoinHandle<'scope, Result<(), RegistryError>>, RegistryError> {
+) -> Result<Thread<'scope>, RegistryError> {
     /// Ends the others, even when the thread panics.
     struct Ends<'a>(&'a StopSignal);
     impl Drop for Ends<'_> {

@@ -177,14 +177,17 @@ impl Desk {
 
     /// None: this instance does not lead any more.
     async fn write(&self, operation: Operation, until: Instant) -> Result<Option<(Outcome, i64)>, Refusal> {
-        let ends = || Refusal::Store("this instance is ending".to_owned());
         let (answer, answered) = oneshot::channel();
-        self.writes.send(Message::Change { operation, answer }).map_err(|_| ends())?;
+        // A writer that has ended writes nothing: another instance leads, or will.
+        if self.writes.send(Message::Change { operation, answer }).is_err() {
+            return Ok(None);
+        }
         match timeout_at(until, answered).await {
             Ok(Ok(Ok(done))) => Ok(Some(done)),
             Ok(Ok(Err(NotDone::NotLeading))) => Ok(None),
             Ok(Ok(Err(NotDone::Refused(refusal)))) => Err(refusal),
-            Ok(Err(_)) => Err(ends()),
+            // The writer has ended without looking at it.
+            Ok(Err(_)) => Ok(None),
             Err(_) => Err(Refusal::TimedOut("Kafka did not take the change in time; it may still come".to_owned())),
         }
     }

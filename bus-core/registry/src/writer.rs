@@ -90,6 +90,13 @@ impl From<KafkaError> for Fault {
 impl Writer<'_> {
     /// Writes until the stop. The error is one that only an operator can mend.
     pub(crate) fn run(&self, messages: &Receiver<Message>) -> Result<(), String> {
+        let ended = self.serve(messages);
+        // What is asked from now on is not looked at: whoever asks is told that this instance does not lead, and looks for the one that does.
+        self.tell(false);
+        ended
+    }
+
+    fn serve(&self, messages: &Receiver<Message>) -> Result<(), String> {
         let mut elected = false;
         let mut leading: Option<Leading> = None;
         let mut next_try = Instant::now();
@@ -122,15 +129,16 @@ impl Writer<'_> {
                 Message::Change { answer, .. } if answer.is_closed() => {}
                 Message::Change { operation, answer } => {
                     let (done, fault) = self.change(&mut leading, &operation);
-                    if let Some(fault) = fault {
+                    // Before the answer, so that whoever asks again does not ask here.
+                    if fault.is_some() {
                         leading = None;
                         next_try = Instant::now() + AGAIN_AFTER;
                         self.tell(false);
-                        if let Fault::Fatal(reason) = fault {
-                            return Err(reason);
-                        }
                     }
                     let _ = answer.send(done);
+                    if let Some(Fault::Fatal(reason)) = fault {
+                        return Err(reason);
+                    }
                 }
             }
         }

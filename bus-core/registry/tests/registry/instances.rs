@@ -1,9 +1,10 @@
 //! Several instances on one topic: one leads, all answer.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 use barid_harness::{SchemaRegistry, wait_until};
 use serde_json::{Value, json};
 
@@ -76,6 +77,38 @@ fn registrations_at_two_instances_at_once_give_no_id_and_no_version_twice() -> R
         wait_until("all versions to be seen", LIMIT, || Ok(instance.client.versions("busy")? == expected))?;
     }
     Ok(())
+}
+
+#[test]
+fn no_change_fails_while_the_leader_ends() -> Result<()> {
+    let topic = topic("ending");
+    let first = Instance::start(&topic)?;
+    wait_for_one_leader(&[&first])?;
+    let second = Instance::start(&topic)?;
+    let client = SchemaRegistry::new(second.client.url())?;
+    let (count, done) = (AtomicUsize::new(0), AtomicBool::new(false));
+    thread::scope(|scope| -> Result<()> {
+        let (count, done) = (&count, &done);
+        let writer = scope.spawn(move || -> Result<()> {
+            while !done.load(Ordering::SeqCst) {
+                let number = count.load(Ordering::SeqCst);
+                let id = client.register(&format!("s{number}"), &numbered(number))?;
+                ensure!(id == u32::try_from(number)? + 1, "id {id} after {number}");
+                count.store(number + 1, Ordering::SeqCst);
+            }
+            Ok(())
+        });
+        let more = |more: usize| {
+            let enough = count.load(Ordering::SeqCst) + more;
+            wait_until("more registrations", LIMIT, || {
+                Ok(writer.is_finished() || count.load(Ordering::SeqCst) >= enough)
+            })
+        };
+        let ended = more(10).and_then(|()| first.stop()).and_then(|()| more(10));
+        done.store(true, Ordering::SeqCst);
+        writer.join().map_err(|_| anyhow!("it panicked"))??;
+        ended
+    })
 }
 
 #[test]
