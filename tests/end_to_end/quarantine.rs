@@ -9,6 +9,7 @@ use barid_harness::oracle::exports::compare_with_exports;
 use barid_harness::records::written;
 use barid_harness::wait_until;
 
+use crate::audit::expect_all_well;
 use crate::many_rows::{AGENCY, expect_each_row_once, write_export};
 use crate::stage::{Stage, end};
 
@@ -93,6 +94,7 @@ fn a_row_that_is_fixed_reaches_the_inboxes_and_its_case_goes_on() -> Result<()> 
     }
     expect_all_published(&stage)?;
     end(router)?;
+    expect_all_well(&stage)?;
     Ok(())
 }
 
@@ -142,6 +144,7 @@ fn what_is_dropped_in_bulk_stays_away_until_it_is_taken_back() -> Result<()> {
     assert_eq!(ended.code, 5, "{}", ended.words);
     assert!(stage.barid.run(&["quarantine", "list", AGENCY])?.contains("unknown_status"));
     assert_eq!(stage.read(&topic)?.len(), 7);
+    expect_all_well(&stage)?;
     Ok(())
 }
 
@@ -183,5 +186,6 @@ fn a_connector_that_is_killed_while_it_carries_out_commands_loses_and_doubles_no
     let history = stage.barid.run(&["quarantine", "history", AGENCY])?;
     let found = format!("{OF_A_COMMAND} rows found, {} left, {} events", OF_A_COMMAND * 4, OF_A_COMMAND * 4);
     assert_eq!(history.matches(&found).count(), CASES / OF_A_COMMAND, "{history}");
+    expect_all_well(&stage)?;
     Ok(())
 }
