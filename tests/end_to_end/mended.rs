@@ -5,6 +5,7 @@ use std::fs;
 use anyhow::Result;
 use barid_harness::oracle::exports::compare_with_exports;
 
+use crate::audit::expect_all_well;
 use crate::stage::Stage;
 
 const AGENCY: &str = "bank_facilities";
@@ -21,6 +22,9 @@ fn a_case_waits_behind_its_faulty_row_until_the_row_is_mended() -> Result<()> {
     ended.saying(&["1 quarantined", "2 waiting", "barid quarantine list"])?;
     let topic = format!("events.{AGENCY}");
     assert_eq!(stage.read(&topic)?.len(), 5);
+    // Every row is accounted for, also those that wait.
+    let report = expect_all_well(&stage)?;
+    assert_eq!((&report["counts"]["rows"], &report["counts"]["quarantined_rows"]), (&8.into(), &3.into()));
     // The list tells places and reasons; values are shown one case at a time.
     let listed = stage.barid.run(&["quarantine", "list", AGENCY])?;
     assert!(listed.contains("unknown_status") && !listed.contains("در دست بررسی شعبه"), "{listed}");
@@ -39,5 +43,7 @@ fn a_case_waits_behind_its_faulty_row_until_the_row_is_mended() -> Result<()> {
     assert_eq!(compare_with_exports(&rows, &events)?, Vec::<String>::new());
     let json = stage.barid.run(&["quarantine", "list", AGENCY, "--json"])?;
     assert!(!json.contains("07_bank.csv"), "{json}");
+    let report = expect_all_well(&stage)?;
+    assert_eq!(report["counts"]["quarantined_rows"], 0);
     Ok(())
 }
