@@ -43,11 +43,11 @@ impl Rows {
         }
     }
 
-    /// Takes a record of an agency's quarantine; `None` is a tombstone. A row that is settled has left it, and only what was
-    /// decided about it is kept.
+    /// Takes a record of an agency's quarantine; `None` is a tombstone. Of a row that is settled only the decision is
+    /// kept: it is counted as such.
     pub(crate) fn quarantined(&mut self, agency: &str, key: &str, row: Option<QuarantinedRow>, place: Place) {
         let key = (agency.to_owned(), key.to_owned());
-        let Some(row) = row.filter(|row| !row.is_settled()) else { return drop(self.quarantine.remove(&key)) };
+        let Some(row) = row else { return drop(self.quarantine.remove(&key)) };
         let is_settled = row.is_settled();
         let QuarantinedRow { source, file, case_key, state, .. } = row;
         let is_waiting = state == QuarantineState::Waiting;
