@@ -56,8 +56,9 @@ pub(crate) const TAIL_STABLE: Duration = Duration::from_secs(25);
 /// Admin calls wait for all brokers to know.
 pub(crate) const ADMIN: Duration = Duration::from_secs(15);
 
-/// Positioning a partition: happens inside the client, no network.
-pub(crate) const SEEK: Duration = Duration::from_secs(2);
+/// Positioning a partition: happens inside the client, no network. A partition that is only just starting takes none; on a machine with a load of thirty that was
+/// seen to last longer than two seconds, and giving up ends the process.
+pub(crate) const SEEK: Duration = Duration::from_secs(10);
 
 /// The longest block in one poll while nothing is open: a stop and the deferred events wait this long at most.
 pub(crate) const POLL: Duration = Duration::from_millis(100);
@@ -75,6 +76,13 @@ pub(crate) const ABORTED_LONGEST: Duration = Duration::from_secs(5);
 
 /// Fenced twice within this time: another process has the name, rather than a broker that timed a stalled transaction out.
 pub(crate) const FENCED_TWICE: Duration = Duration::from_secs(60);
+
+/// So long after trouble with the brokers a fence may be their doing, or that of a request of a former producer that was under way: a transaction's time, and the
+/// longest time of a request.
+pub(crate) const TROUBLE_ECHO: Duration = Duration::from_secs(20);
+
+/// How often initialising is tried when it is fenced itself.
+pub(crate) const INIT_FENCED_TRIES: usize = 5;
 
 /// A fenced worker waits before it takes its names back, so that the other one is done taking them and is not fenced twice by one rebuild. The wait is between
 /// this and three times this, by chance: two that wait equally long would fence each other again and both end.
@@ -164,7 +172,7 @@ mod tests {
     #[test]
     fn a_transaction_outlives_its_drain_and_its_offsets() {
         assert!(DRAIN < TRANSACTION && SEND_OFFSETS < SEND_OFFSETS_LOST && UNKNOWN_TOPIC < DRAIN);
-        assert!(SEND_OFFSETS_LOST < TRANSACTION);
+        assert!(SEND_OFFSETS_LOST < TRANSACTION && TROUBLE_ECHO >= TRANSACTION + SOCKET);
     }
 
     #[test]

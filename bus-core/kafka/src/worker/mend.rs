@@ -12,6 +12,7 @@ use rdkafka::topic_partition_list::Offset;
 use super::lanes::list;
 use super::slot::{GroupConsumer, Positions, Slot, Trouble};
 use super::{Processor, WorkerError, WorkerEvent};
+use crate::StopSignal;
 use crate::classify::{Class, classify};
 use crate::limits;
 use crate::outage::Away;
@@ -22,22 +23,31 @@ impl<P: Processor> Slot<'_, P> {
     pub(super) fn mend(&mut self, consumer: &GroupConsumer, trouble: Trouble) -> Result<(), WorkerError> {
         match trouble {
             Trouble::Abort(reason) => self.abort(consumer, reason),
-            Trouble::Rebuild(reason) => self.rebuild(consumer, reason),
-            Trouble::Fenced => {
-                let transactional_id = self.settings.transactional_id.clone();
-                if self.fenced_at.is_some_and(|at| at.elapsed() < limits::FENCED_TWICE) {
-                    return Err(WorkerError::Fenced { transactional_id });
-                }
-                self.fenced_at = Some(Instant::now());
-                let chance = RandomState::new().build_hasher().finish() % 1_000;
-                self.stop.wait(limits::FENCED_WAIT + limits::FENCED_WAIT * 2 * chance as u32 / 1_000);
-                self.rebuild(
-                    consumer,
-                    format!("another process has taken the name `{transactional_id}`, taking it back once"),
-                )
+            Trouble::Rebuild(reason) => {
+                self.troubled_at = Some(Instant::now());
+                self.rebuild(consumer, reason)
             }
+            Trouble::Fenced => self.fenced(consumer),
             Trouble::End(error) => Err(error),
         }
+    }
+
+    /// Somebody has taken the names of this slot: another process, which would do it again at once when the slot takes them back; or the broker, which ends
+    /// what stands still for too long and looks no different. So once is forgiven, and what comes right after trouble with the brokers is not counted.
+    fn fenced(&mut self, consumer: &GroupConsumer) -> Result<(), WorkerError> {
+        let transactional_id = self.settings.transactional_id.clone();
+        let open_for = self.open.as_ref().map(|open| open.since.elapsed());
+        let reason = if may_be_the_broker(open_for, self.troubled_at.map(|at| at.elapsed())) {
+            format!("`{transactional_id}` was fenced after trouble with the brokers")
+        } else {
+            if self.fenced_at.is_some_and(|at| at.elapsed() < limits::FENCED_TWICE) {
+                return Err(WorkerError::Fenced { transactional_id });
+            }
+            self.fenced_at = Some(Instant::now());
+            format!("another process has taken the name `{transactional_id}`, taking it back once")
+        };
+        wait_by_chance(self.stop);
+        self.rebuild(consumer, reason)
     }
 
     pub(super) fn abort(&mut self, consumer: &GroupConsumer, reason: String) -> Result<(), WorkerError> {
@@ -187,11 +197,16 @@ impl<P: Processor> Slot<'_, P> {
                 Waiting::Away(_) => {}
                 Waiting::Back => processor.event(&WorkerEvent::BrokerBack),
             };
-            let initialised = match producer.initialise(&mut tell) {
-                // Two that start at the same moment fence each other while they initialise; the second try of one of them comes through.
-                Err(TransactionError::Fenced { .. }) => producer.initialise(&mut tell),
-                other => other,
-            };
+            // Two that start at the same moment fence each other while they initialise, and so does a broker that ends an old transaction of the name at that
+            // moment. Another process that has the name does not stand in the way of taking it.
+            let mut initialised = producer.initialise(&mut tell);
+            for _ in 1..limits::INIT_FENCED_TRIES {
+                if !matches!(initialised, Err(TransactionError::Fenced { .. })) {
+                    break;
+                }
+                wait_by_chance(self.stop);
+                initialised = producer.initialise(&mut tell);
+            }
             match initialised {
                 Ok(()) => {}
                 Err(TransactionError::Stopped) => return Ok(false),
@@ -202,5 +217,36 @@ impl<P: Processor> Slot<'_, P> {
             }
         }
         Ok(true)
+    }
+}
+
+/// Whether a fence may be the broker's doing: the open transaction is old enough to have timed out, or a request of a former producer of this slot may still have
+/// been under way.
+fn may_be_the_broker(open_for: Option<Duration>, since_trouble: Option<Duration>) -> bool {
+    open_for.is_some_and(|open| open >= limits::TRANSACTION.saturating_sub(limits::COMMIT_SLICE))
+        || since_trouble.is_some_and(|since| since < limits::TROUBLE_ECHO)
+}
+
+fn wait_by_chance(stop: &StopSignal) {
+    let chance = RandomState::new().build_hasher().finish() % 1_000;
+    stop.wait(limits::FENCED_WAIT + limits::FENCED_WAIT * 2 * chance as u32 / 1_000);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fence_right_after_trouble_or_in_an_old_transaction_may_be_the_brokers() {
+        let (short, long) = (Duration::from_millis(20), Duration::from_secs(60));
+        for (open_for, since_trouble, expected) in [
+            (None, None, false),
+            (Some(short), None, false),
+            (Some(short), Some(long), false),
+            (None, Some(short), true),
+            (Some(limits::TRANSACTION), None, true),
+        ] {
+            assert_eq!(may_be_the_broker(open_for, since_trouble), expected, "{open_for:?} {since_trouble:?}");
+        }
     }
 }

@@ -77,6 +77,8 @@ pub(super) struct Slot<'w, P> {
     pub(super) first_after_assignment: bool,
     pub(super) next_tick: Instant,
     pub(super) fenced_at: Option<Instant>,
+    /// When the outcome of a transaction was last not known.
+    pub(super) troubled_at: Option<Instant>,
     pub(super) abort_wait: Duration,
     pub(super) away: Option<(Away, Instant)>,
 }
@@ -119,6 +121,7 @@ impl<'w, P: Processor> Slot<'w, P> {
             first_after_assignment: false,
             next_tick: Instant::now(),
             fenced_at: None,
+            troubled_at: None,
             abort_wait: limits::ABORTED_FIRST,
             away: None,
         }
