@@ -123,6 +123,17 @@ impl From<LedgerError> for Failure {
     }
 }
 
+impl From<AuditError> for Failure {
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::Kafka(error) => error.into(),
+            AuditError::Record(error) => error.into(),
+            AuditError::Registry(error) => error.into(),
+            error @ (AuditError::Policy { .. } | AuditError::NothingDecided { .. }) => Self::failed(chain(&error)),
+        }
+    }
+}
+
 impl From<barid_registry::RegistryError> for Failure {
     fn from(error: barid_registry::RegistryError) -> Self {
         use barid_registry::RegistryError as Error;
@@ -133,17 +144,6 @@ impl From<barid_registry::RegistryError> for Failure {
             }
             Error::Http(_) => Self::new(Exit::Mistaken, chain(&error)),
             error => Self::failed(chain(&error)),
-        }
-    }
-}
-
-impl From<AuditError> for Failure {
-    fn from(error: AuditError) -> Self {
-        match error {
-            AuditError::Kafka(error) => error.into(),
-            AuditError::Record(error) => error.into(),
-            AuditError::Registry(error) => error.into(),
-            error @ (AuditError::Policy { .. } | AuditError::NothingDecided { .. }) => Self::failed(chain(&error)),
         }
     }
 }

@@ -96,7 +96,11 @@ pub(crate) fn paths(folder: &str) -> Vec<String> {
 }
 
 pub(crate) fn is_test(path: &str) -> bool {
-    path.ends_with("/tests.rs") || path.contains("/tests/") || path.starts_with("tests/") || path.ends_with("_tests.rs")
+    path.ends_with("/tests.rs")
+        || path.contains("/tests/")
+        || path.contains("/examples/")
+        || path.starts_with("tests/")
+        || path.ends_with("_tests.rs")
 }
 
 /// The text without the unit tests at its end.

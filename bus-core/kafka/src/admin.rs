@@ -125,7 +125,8 @@ impl Admin {
         Ok(Some(TopicDescription { name: topic.to_owned(), partitions, replication, config, set_here }))
     }
 
-    /// One result for each topic, in the order given; [`KafkaError::TopicExists`] for one that is there already.
+    /// One result for each topic, in the order given; [`KafkaError::TopicExists`] for one that is there already. Returns when the broker that is asked knows
+    /// the new topics: on a busy cluster some seconds after the controller has taken them.
     pub fn create(&self, topics: &[NewTopic]) -> Result<Vec<Result<(), KafkaError>>, KafkaError> {
         let native: Vec<NativeTopic<'_>> = topics
             .iter()
@@ -161,10 +162,26 @@ impl Admin {
                 reason: "the broker gave no answer for it".to_owned(),
             })
         };
-        Ok(topics
+        let results: Vec<_> = topics
             .iter()
             .map(|topic| by_name.get(&topic.name).cloned().unwrap_or_else(|| missing(&topic.name)))
-            .collect())
+            .collect();
+        // The controller has them; whoever asks the broker next must find them too.
+        for (topic, _) in topics.iter().zip(&results).filter(|(_, result)| result.is_ok()) {
+            self.wait_until_known(&topic.name)?;
+        }
+        Ok(results)
+    }
+
+    fn wait_until_known(&self, topic: &str) -> Result<(), KafkaError> {
+        let started = Instant::now();
+        while self.partitions(topic)?.is_none() {
+            if started.elapsed() > limits::CONFIG_KNOWN {
+                return Err(KafkaError::UnknownTopic { topic: topic.to_owned() });
+            }
+            std::thread::sleep(limits::UNSTABLE_RETRY);
+        }
+        Ok(())
     }
 
     /// Sets these settings of the topic and leaves the others as they are.
