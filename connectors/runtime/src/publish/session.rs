@@ -67,7 +67,8 @@ impl<'a> Session<'a> {
         let writer = Writer::new(connector, counters, stop, producer, codecs, state);
         let commands = Commands::open(settings, &config.agency, stop)?;
         let (done, growing) = (HashMap::new(), HashMap::new());
-        let mut session = Self { connector, counters, report, stop, writer, commands, done, growing, said_empty: Vec::new() };
+        let mut session =
+            Self { connector, counters, report, stop, writer, commands, done, growing, said_empty: Vec::new() };
         let result = session.work();
         session.report.events += session.writer.events;
         result
