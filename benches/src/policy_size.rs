@@ -148,7 +148,7 @@ fn apply(stage: &Stage, offices: usize, number: usize) -> Result<Applied> {
     barid_harness::wait_until("the idle router to be idle", IN_FORCE_WITHIN, || Ok(progress.part()? >= 1.0))?;
     let before = records::written(stage.bootstrap_servers(), &topic)?;
     let started = Instant::now();
-    let command = stage.barid(&["policy", "apply", "--dir", &folder.display().to_string()]);
+    let command = stage.barid(&["policy", "apply", "--yes", "--dir", &folder.display().to_string()]);
     let command = command.run(stage.folder(), IN_FORCE_WITHIN)?.took;
     told(IN_FORCE_WITHIN, before)?;
     let in_force = started.elapsed();
@@ -161,7 +161,7 @@ pub(crate) fn apply_offices(stage: &Stage, offices: usize) -> Result<usize> {
     let folder = stage.folder().join("policy-offices").display().to_string();
     stage.deployment.barid.run(&["policy", "write", "--to", &folder])?;
     add_offices(Path::new(&folder), offices)?;
-    stage.barid(&["policy", "apply", "--dir", &folder]).run(stage.folder(), IN_FORCE_WITHIN)?;
+    stage.barid(&["policy", "apply", "--yes", "--dir", &folder]).run(stage.folder(), IN_FORCE_WITHIN)?;
     Ok(offices * permits_of_an_office())
 }
 
