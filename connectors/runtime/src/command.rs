@@ -10,7 +10,7 @@
 //! * `drop` takes the row for settled; what waited behind it goes on.
 //! * `resume` tries rows again with the mapping of the day. Of a row that was fixed or dropped it takes the decision back.
 //!
-//! A row that was fixed or dropped stays in the topic with its decision, and [`Decided`] recognises it in every later export:
+//! A row that was fixed or dropped stays in the topic with its decision, and `Decided` recognises it in every later export:
 //! the one is read as it was fixed, the other is passed over, until a cell of it changes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
