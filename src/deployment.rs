@@ -101,9 +101,9 @@ impl Deployment {
     }
 
     /// For commands that answer now or not at all.
-    pub(crate) fn reachable_cluster(&self) -> Result<Cluster, Failure> {
+    pub(crate) fn reachable_cluster(&self, stop: &StopSignal) -> Result<Cluster, Failure> {
         let cluster = self.cluster("barid-cli")?;
-        if Admin::new(&cluster)?.reachable(REACHABLE) {
+        if Admin::new(&cluster)?.reachable(REACHABLE, stop) || stop.is_stopped() {
             return Ok(cluster);
         }
         let servers = cluster.bootstrap_servers();
@@ -138,7 +138,7 @@ impl Deployment {
 
     /// A reader of the topics, after the broker has answered.
     pub(crate) fn reader(&self, stop: &StopSignal) -> Result<Reader, Failure> {
-        let cluster = self.reachable_cluster()?;
+        let cluster = self.reachable_cluster(stop)?;
         Ok(Reader::new(cluster, self.topics()?, self.registry()?, stop.clone()))
     }
 

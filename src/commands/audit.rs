@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &AuditArguments, deployment: &Deployment) -> Outcom
         return Err(Failure::new(Exit::Mistaken, "--from must be before --to: nothing lies between them"));
     }
     let stop = stop_on_signals()?;
-    let (cluster, topics) = (deployment.reachable_cluster()?, deployment.topics()?);
+    let (cluster, topics) = (deployment.reachable_cluster(&stop)?, deployment.topics()?);
     let bus = Bus {
         cluster: &cluster,
         topics: &topics,

@@ -24,7 +24,11 @@ pub(crate) fn run(command: &InboxCommand, deployment: &Deployment) -> Outcome {
     let reader = RecordReader::<CaseEvent>::new(deployment.registry()?);
     let from = if *from_beginning || *no_follow { TailFrom::Beginning } else { TailFrom::End };
     let until = if *no_follow { TailUntil::HighWatermarks } else { TailUntil::Forever };
-    let mut tail = Tail::open(&deployment.reachable_cluster()?, &[topic], from, until)?;
+    let cluster = deployment.reachable_cluster(&stop)?;
+    if stop.is_stopped() {
+        return Ok(Exit::Done);
+    }
+    let mut tail = Tail::open(&cluster, &[topic], from, until)?;
     while !stop.is_stopped() {
         match tail.next(STEP)? {
             TailStep::Record(record) => print(&reader, &record, *json)?,

@@ -43,7 +43,7 @@ pub(crate) fn run(command: &QuarantineCommand, deployment: &Deployment) -> Outco
                 let message = format!(
                     "nothing in quarantine under `{key}`\n  to see what there is: barid quarantine list {agency}"
                 );
-                return Err(Failure::failed(message));
+                return Err(Failure::new(Exit::Found, message));
             }
             wanted.into_iter().try_for_each(show_row)?;
             Ok(Exit::Done)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use barid_event::topics::TopicPlan;
-use barid_kafka::{Admin, KafkaError, NewTopic, TopicDescription};
+use barid_kafka::{Admin, KafkaError, NewTopic, StopSignal, TopicDescription};
 use barid_schemas::Catalogue;
 use serde_json::json;
 
@@ -75,7 +75,7 @@ fn settings(topic: &TopicPlan) -> String {
 
 fn apply(deployment: &Deployment, catalogue: &Catalogue, yes: bool) -> Outcome {
     let plan = deployment.topics()?.plan(catalogue.agencies.keys().map(String::as_str));
-    let admin = Admin::new(&deployment.reachable_cluster()?)?;
+    let admin = Admin::new(&deployment.reachable_cluster(&StopSignal::new())?)?;
     let mut missing = Vec::new();
     let (mut differing, mut left_alone, mut as_planned) = (Vec::new(), 0, 0);
     for topic in &plan {

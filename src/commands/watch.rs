@@ -185,7 +185,7 @@ fn write(deployment: &Deployment, records: &[(String, Option<&WatchEntry>)]) -> 
     if records.is_empty() {
         return Ok(());
     }
-    let cluster = deployment.reachable_cluster()?;
+    let cluster = deployment.reachable_cluster(&StopSignal::new())?;
     let registry = deployment.registry()?;
     registry.register_records()?;
     let id = registry.register(WatchEntry::FULL_NAME, WatchEntry::AVSC)?;

@@ -1,6 +1,7 @@
 //! The broker away at the start and in the middle: roles say so, wait, go on by themselves, and end when they are told to.
 
 use std::fs;
+use std::net::TcpListener;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -60,5 +61,17 @@ fn roles_outlive_a_broker_that_is_away_at_the_start_and_in_the_middle() -> Resul
     kafka.kill()?;
     end(router)?;
     end(connector)?;
+    Ok(())
+}
+
+#[test]
+fn a_command_that_is_told_to_end_does_not_wait_for_a_broker_that_says_nothing() -> Result<()> {
+    let silent = TcpListener::bind("127.0.0.1:0")?;
+    let address = silent.local_addr()?.to_string();
+    let stage = Stage::on("silent", &address)?;
+    let tail = stage.barid.start(&["inbox", "tail", "samt"])?;
+    // It is asking.
+    let _connection = silent.accept()?;
+    end(tail)?;
     Ok(())
 }

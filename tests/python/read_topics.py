@@ -13,7 +13,7 @@ import sys
 import uuid
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
-from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry import SchemaRegistryClient, record_subject_name_strategy
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
@@ -53,7 +53,9 @@ def main():
             "fetch.wait.max.ms": 10,
         }
     )
-    deserialize = AvroDeserializer(SchemaRegistryClient({"url": registry_url}))
+    # The subject of a schema is the record's name. Left to its default, the client first asks for "associations", to which Apicurio gives no answer.
+    subjects = {"subject.name.strategy": record_subject_name_strategy}
+    deserialize = AvroDeserializer(SchemaRegistryClient({"url": registry_url}), conf=subjects)
     known = consumer.list_topics(timeout=ANSWER_WITHIN_SECONDS).topics
     partitions = [TopicPartition(topic, number, 0) for topic in topics for number in known[topic].partitions]
     consumer.assign(partitions)

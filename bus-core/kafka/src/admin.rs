@@ -19,7 +19,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::client::Context;
 use crate::reader::{Consuming, asked, make_consumer, partitions_of};
-use crate::{Cluster, KafkaError, limits};
+use crate::{Cluster, KafkaError, StopSignal, limits};
 
 /// A topic to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -272,10 +272,20 @@ impl Admin {
             .collect())
     }
 
-    /// True if a broker answers within the limit.
-    pub fn reachable(&self, limit: Duration) -> bool {
-        // A topic's name need not exist to be asked for; the answer is small, and that there is one is all we want to know.
-        self.asking.fetch_metadata(Some("__consumer_offsets"), limit).is_ok()
+    /// True if a broker answers within the limit, and before the stop.
+    pub fn reachable(&self, limit: Duration, stop: &StopSignal) -> bool {
+        let asked_at = Instant::now();
+        while !stop.is_stopped() {
+            let left = limit.saturating_sub(asked_at.elapsed());
+            // A topic's name need not exist to be asked for; the answer is small, and that there is one is all we want to know.
+            if self.asking.fetch_metadata(Some("__consumer_offsets"), left.min(limits::REACHED)).is_ok() {
+                return true;
+            }
+            if left.is_zero() {
+                return false;
+            }
+        }
+        false
     }
 
     fn entries(&self, of: ResourceSpecifier<'_>) -> Result<Vec<rdkafka::admin::ConfigEntry>, KafkaError> {

@@ -40,6 +40,9 @@ pub(crate) const COMMITTED: Duration = Duration::from_secs(2);
 /// Between two looks at offsets that another's unfinished transaction makes unstable.
 pub(crate) const UNSTABLE_RETRY: Duration = Duration::from_millis(100);
 
+/// One question whether a broker answers at all; a stop waits for its end.
+pub(crate) const REACHED: Duration = Duration::from_secs(2);
+
 /// Until what the controller has taken is known to the broker that is asked: well below a second on an idle cluster, several on a busy one.
 pub(crate) const CONFIG_KNOWN: Duration = Duration::from_secs(30);
 

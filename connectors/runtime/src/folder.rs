@@ -28,9 +28,15 @@ pub(crate) fn files(source: &SourceConfig) -> Result<Vec<PathBuf>, SourceFault> 
     } else {
         matching(path)
     };
+    let listed = files.len();
     files.retain(|file| !is_passing(file));
     if files.is_empty() {
-        return Err(SourceFault::absent(path));
+        let is_folder = path.is_dir();
+        return Err(if is_folder || listed > 0 {
+            SourceFault::no_export(path, listed)
+        } else {
+            SourceFault::absent(path)
+        });
     }
     files.sort_by_cached_key(|file| (pieces(&file.to_string_lossy()), file.clone()));
     Ok(files)

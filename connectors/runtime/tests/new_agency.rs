@@ -165,6 +165,17 @@ fn one_file_that_is_absent_stops_no_other_source() {
 }
 
 #[test]
+fn a_folder_with_unfinished_files_only_is_not_called_absent() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("export.csv.part"), "half").unwrap();
+    let text = text(example("connector.toml"));
+    let path = text.lines().find(|line| line.starts_with("path")).unwrap();
+    let run = run(&text.replace(path, &format!("path = '{}'", folder.path().display())));
+    let said = run.faults[0].faults[0].to_string();
+    assert!(said.contains("no export; unfinished and hidden files passed over: 1"), "{said}");
+}
+
+#[test]
 fn two_sources_that_tell_of_the_same_cases_are_named() {
     let text = text(example("connector.toml"));
     let source = &text[text.find("[[source]]").unwrap()..];

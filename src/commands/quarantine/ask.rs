@@ -212,7 +212,7 @@ fn stand_in_keys() -> Result<Keys, Failure> {
 
 /// Writes the commands, all of them or none.
 fn write(deployment: &Deployment, agency: &str, commands: &[Command]) -> Result<(), Failure> {
-    let cluster = deployment.reachable_cluster()?;
+    let cluster = deployment.reachable_cluster(&StopSignal::new())?;
     let registry = deployment.registry()?;
     registry.register_records()?;
     let codec = RecordCodec::<Command>::new(registry.register(Command::FULL_NAME, Command::AVSC)?)?;

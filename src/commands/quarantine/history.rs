@@ -52,7 +52,7 @@ fn state(offset: i64, next_offset: i64) -> &'static str {
 
 /// The commands with their offsets, oldest first.
 fn commands(agency: &str, deployment: &Deployment) -> Result<Vec<(i64, Command)>, Failure> {
-    let cluster = deployment.reachable_cluster()?;
+    let cluster = deployment.reachable_cluster(&StopSignal::new())?;
     let reader = RecordReader::<Command>::new(deployment.registry()? as Arc<dyn Schemas>);
     let mut commands = Vec::new();
     let topic = deployment.topics()?.commands_of(agency);

@@ -336,7 +336,7 @@ impl Reader<'_> {
                 if found.is_none() {
                     let known = &self.config.places.county_names;
                     let what = ("county", "شهرستان");
-                    let table = "words of `county`";
+                    let table = "source.fields.county.words";
                     self.problems.push(problem::unknown_word(
                         RowReason::UnknownCounty,
                         column,
@@ -352,7 +352,8 @@ impl Reader<'_> {
                 let code = text_of(value)?;
                 if !self.config.places.agencies.contains(&code) {
                     let known: Vec<_> = self.config.places.agencies.iter().cloned().collect();
-                    let table = format!("words of `{}`", target.path);
+                    // A dot in a key of TOML needs quotes.
+                    let table = format!("source.fields.\"{}\".words", target.path);
                     let what = ("agency", "دستگاه");
                     self.problems.push(problem::unknown_word(
                         RowReason::UnknownAgency,

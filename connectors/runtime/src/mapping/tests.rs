@@ -199,6 +199,7 @@ fn a_part_of_a_cell_and_a_county_by_its_name_fill_their_fields() {
     assert_eq!(map(fields, &[("address", "مازندران")]).facts.county, None);
     let elsewhere = map(fields, &[("address", "مازندران، تبریز")]);
     assert_eq!(elsewhere.problems[0].reason, "unknown_county");
+    assert!(elsewhere.problems[0].message_en.contains("`source.fields.county.words` in connector.toml"));
 }
 
 #[test]

@@ -108,6 +108,21 @@ impl SourceFault {
         )
     }
 
+    /// The folder of a source holds no export: nothing, or only what programs leave beside the files that they work on.
+    pub(crate) fn no_export(path: &Path, passed_over: usize) -> Self {
+        let name = path.display().to_string();
+        Self::new(
+            &name,
+            SourceReason::NoFile,
+            Words(
+                &format!("there is no export; unfinished and hidden files passed over: {passed_over}"),
+                &format!("خروجی‌ای در آن نیست؛ فایل‌های ناتمام و پنهانِ کنار گذاشته: {passed_over}"),
+                "put the export there under its final name, not ending in .part, .partial, .tmp or .crdownload, nor beginning with `.` or `~$`",
+                "خروجی را با نام نهایی آنجا بگذارید، نامی که به .part، .partial، .tmp یا .crdownload ختم نشود و با «.» یا «~$» آغاز نشود",
+            ),
+        )
+    }
+
     /// The folder of a source cannot be listed.
     pub(crate) fn closed_folder(folder: &Path, error: &std::io::Error) -> Self {
         let name = folder.display().to_string();

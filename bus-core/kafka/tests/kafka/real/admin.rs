@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use barid_kafka::{Admin, Cluster, KafkaError, NewTopic};
+use barid_kafka::{Admin, Cluster, KafkaError, NewTopic, StopSignal};
 
 use super::{LIMIT, cluster, topic_with};
 use crate::support::wait_for;
@@ -31,7 +31,7 @@ fn topics_are_created_described_and_changed_one_setting_at_a_time() {
     let ignored = admin.set_config(&name, &BTreeMap::from([("retention.ms".to_owned(), "soon".to_owned())]));
     assert!(matches!(ignored, Err(KafkaError::Refused { .. })), "{ignored:?}");
     assert_eq!(admin.describe("nowhere").unwrap(), None);
-    assert!(admin.reachable(Duration::from_secs(5)));
+    assert!(admin.reachable(Duration::from_secs(5), &StopSignal::new()));
     let brokers = admin.brokers().unwrap();
     assert!(!brokers.is_empty());
     assert!(
@@ -40,5 +40,9 @@ fn topics_are_created_described_and_changed_one_setting_at_a_time() {
             .unwrap()
             .contains_key("transaction.abort.timed.out.transaction.cleanup.interval.ms")
     );
-    assert!(!Admin::new(&Cluster::at("127.0.0.1:1", "test").unwrap()).unwrap().reachable(Duration::from_millis(200)));
+    assert!(
+        !Admin::new(&Cluster::at("127.0.0.1:1", "test").unwrap())
+            .unwrap()
+            .reachable(Duration::from_millis(200), &StopSignal::new())
+    );
 }
