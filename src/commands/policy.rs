@@ -91,6 +91,10 @@ fn check_files(arguments: &PolicyFilesArguments) -> Outcome {
     for warning in &warnings {
         show::line(format!("{}: {}: {}", show::styled(show::ACCENT, "warning"), warning.place, warning.message))?;
     }
+    if policy.permits.is_empty() {
+        let words = "no permit, nobody would receive anything";
+        show::say(format!("{}: {words}", show::styled(show::ACCENT, "warning")));
+    }
     show::say(format!(
         "{} and {} in {}: no mistake, {}",
         show::count(policy.permits.len(), "permit"),

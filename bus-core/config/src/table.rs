@@ -182,7 +182,7 @@ pub const SETTINGS: &[Setting] = &[
     ),
     plain(
         "router.producers",
-        Kind::Whole(1, 8),
+        Kind::Whole(1, 3),
         "2",
         "Transactional producers that a slot uses in turn, so that it need not wait for the markers of its last transaction.",
     ),

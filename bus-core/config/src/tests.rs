@@ -183,7 +183,7 @@ barid.toml:6: `kafka.properties` is text, but must be a table
 barid.toml:8: `registry.url` is `registry:8081`, but has no scheme `http://` or `https://`
   cure: write it as `http://registry:8081`
 barid.toml:10: `router.slots` must be a whole number from 1 to 64
-barid.toml:11: `router.producers` is `99`, but must be from 1 to 8
+barid.toml:11: `router.producers` is `99`, but must be from 1 to 3
 barid.toml:12: `router.commit_interval_ms` must be a whole number from 1 to 10000
 barid.toml:13: unknown key `telemetrie`
   cure: did you mean `telemetry`?
