@@ -7,7 +7,6 @@ use anyhow::{Context, Result};
 use barid_codec::RecordCodec;
 use barid_event::header::{self, CloudEvent};
 use barid_event::topics::Topics;
-use barid_event::watch;
 use barid_harness::{Deployment, Kafka, ports, shared_kafka};
 use barid_kafka::{Cluster, Outgoing, StopSignal, TransactionalProducer};
 use barid_registry::EmbeddedRegistry;
@@ -150,7 +149,7 @@ impl Encoder {
         let mut event = sample.event.clone();
         (event.event_id, event.corr_id) = (numbered_id(number), case_id(number / EVENTS_OF_A_CASE));
         let value = self.codec.to_vec(&event)?;
-        let mut headers = header::cloud_event_headers(&CloudEvent {
+        let about = CloudEvent {
             id: event.event_id,
             publisher: &event.publisher,
             service_code: &event.service_code,
@@ -158,12 +157,9 @@ impl Encoder {
             corr_id: event.corr_id,
             occurred_at: event.occurred_at,
             dataschema: &self.dataschema,
-        });
-        headers.push((header::CE_SEQUENCE, number.to_string().into_bytes()));
-        headers.push((header::TRACEPARENT, traceparent(event.event_id).into_bytes()));
-        if !sample.watch_keys.is_empty() {
-            headers.push((header::WATCH, watch::encode_list(&sample.watch_keys)));
-        }
+        };
+        let traceparent = traceparent(event.event_id);
+        let headers = header::event_headers(&about, i64::try_from(number)?, &traceparent, &sample.watch_keys);
         let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_slice())).collect();
         let (topic, key) = (self.topics.events(&event.publisher), event.corr_id.to_string());
         send(&Outgoing {

@@ -397,6 +397,18 @@ fn with_quarantine(world: &mut World) {
     world.quarantine = vec![quarantined("c", QuarantineState::Faulty), quarantined("c", QuarantineState::Waiting)];
 }
 
+fn dropped_at(decided_at: Millis) -> OperatorDecision {
+    OperatorDecision {
+        action: "drop".to_owned(),
+        changes: std::collections::BTreeMap::new(),
+        settled: true,
+        asked_by: "operator".to_owned(),
+        reason: None,
+        command_id: Uuid::from_u128(1),
+        decided_at,
+    }
+}
+
 #[test]
 fn rows_in_quarantine_are_accounted_for_and_what_waits_behind_nothing_is_found() {
     check(with_quarantine, &[], &[]);
@@ -408,15 +420,7 @@ fn rows_in_quarantine_are_accounted_for_and_what_waits_behind_nothing_is_found()
     // A row that was dropped is only remembered: nothing waits behind it.
     let dropped = |world: &mut World| {
         with_quarantine(world);
-        world.quarantine[0].decision = Some(OperatorDecision {
-            action: "drop".to_owned(),
-            changes: std::collections::BTreeMap::new(),
-            settled: true,
-            asked_by: "operator".to_owned(),
-            reason: None,
-            command_id: Uuid::from_u128(1),
-            decided_at: Millis(BEGAN),
-        });
+        world.quarantine[0].decision = Some(dropped_at(Millis(BEGAN)));
     };
     check(dropped, &[(WaitsBehindNothing, 1)], &[]);
 }
@@ -425,15 +429,7 @@ fn rows_in_quarantine_are_accounted_for_and_what_waits_behind_nothing_is_found()
 fn a_row_that_is_settled_and_only_remembered_is_no_longer_in_quarantine() {
     let settled = |world: &mut World| {
         with_quarantine(world);
-        world.quarantine[0].decision = Some(OperatorDecision {
-            action: "drop".to_owned(),
-            changes: std::collections::BTreeMap::new(),
-            settled: true,
-            asked_by: "operator".to_owned(),
-            reason: None,
-            command_id: Uuid::from_u128(1),
-            decided_at: Millis(BEGAN + 1),
-        });
+        world.quarantine[0].decision = Some(dropped_at(Millis(BEGAN + 1)));
     };
     check(settled, &[(WaitsBehindNothing, 1)], &["barid.quarantine.art100_commission"]);
 }

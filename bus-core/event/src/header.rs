@@ -7,6 +7,8 @@
 use barid_schemas::Millis;
 use uuid::Uuid;
 
+use crate::watch::{WatchKey, encode_list};
+
 /// Always [`SPECVERSION`].
 pub const CE_SPECVERSION: &str = "ce_specversion";
 /// The `event_id`.
@@ -73,6 +75,18 @@ pub fn cloud_event_headers(event: &CloudEvent<'_>) -> Headers {
         (CE_DATASCHEMA, event.dataschema.into()),
         (CONTENT_TYPE, AVRO.into()),
     ]
+}
+
+/// All headers of a record of `events.*`; `sequence` counts the publisher's events without a gap.
+#[must_use]
+pub fn event_headers(event: &CloudEvent<'_>, sequence: i64, traceparent: &str, watch_keys: &[WatchKey]) -> Headers {
+    let mut headers = cloud_event_headers(event);
+    headers.push((CE_SEQUENCE, sequence.to_string().into_bytes()));
+    headers.push((TRACEPARENT, traceparent.into()));
+    if !watch_keys.is_empty() {
+        headers.push((WATCH, encode_list(watch_keys)));
+    }
+    headers
 }
 
 /// `ir.barid.<service_code>.<status_to>`.

@@ -11,7 +11,7 @@
 //! a leader writes goes through a transactional producer whose id is the same for all candidates, and the broker refuses the one that was replaced.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -19,7 +19,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 
 use crate::burial::bury;
 use crate::client::{Context, Reach, Rebalance, carry_out_assign, carry_out_revoke};
-use crate::outage::Away;
+use crate::outage::Sight;
 use crate::reader::asked;
 use crate::{Cluster, KafkaError, limits};
 
@@ -43,7 +43,7 @@ pub struct Candidate {
     consumer: Option<Arc<BaseConsumer<Context>>>,
     reach: Arc<Reach>,
     elected: bool,
-    away: Option<(Away, Instant)>,
+    sight: Sight,
 }
 
 impl Candidate {
@@ -62,7 +62,7 @@ impl Candidate {
             consumer: Some(Arc::new(consumer)),
             reach,
             elected: false,
-            away: None,
+            sight: Sight::new(cluster.outage()),
         })
     }
 
@@ -108,25 +108,14 @@ impl Candidate {
     /// A client has said that no broker can be reached: asks one, and tells what came out if it is news.
     fn look_for_broker(&mut self, consumer: &BaseConsumer<Context>) -> Option<CandidateEvent> {
         let suspected = self.reach.take_suspicion();
-        let due = self.away.as_ref().map_or(suspected, |(_, next)| Instant::now() >= *next);
-        if !due {
+        if !self.sight.due(suspected) {
             return None;
         }
-        match (consumer.fetch_metadata(None, limits::PROBE), self.away.take()) {
-            (Ok(_), None) => None,
-            (Ok(_), Some((mut away, _))) => {
-                away.back();
-                Some(CandidateEvent::BrokerBack)
-            }
-            (Err(_), before) => {
-                let news = before.is_none();
-                let mut away = before.map_or_else(|| Away::new(self.cluster.outage()), |(away, _)| away);
-                let reason = self.cluster.why_away(consumer.context().trouble());
-                let wait = away.again(&reason);
-                self.away = Some((away, Instant::now() + wait));
-                news.then_some(CandidateEvent::BrokerAway { reason })
-            }
+        if consumer.fetch_metadata(None, limits::PROBE).is_ok() {
+            return self.sight.answered().then_some(CandidateEvent::BrokerBack);
         }
+        let reason = self.cluster.why_away(consumer.context().trouble());
+        self.sight.silent(&reason).then_some(CandidateEvent::BrokerAway { reason })
     }
 }
 

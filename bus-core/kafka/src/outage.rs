@@ -107,6 +107,44 @@ impl Drop for Away {
     }
 }
 
+/// What one client that polls knows of its broker. A suspicion of the client library is no proof: the owner asks a broker when it is [`due`](Self::due) and
+/// gives the outcome here.
+#[derive(Debug)]
+pub(crate) struct Sight {
+    outage: Arc<Outage>,
+    /// While it is away: the back-off, and when to ask again.
+    away: Option<(Away, Instant)>,
+}
+
+impl Sight {
+    pub(crate) fn new(outage: &Arc<Outage>) -> Self {
+        Self { outage: Arc::clone(outage), away: None }
+    }
+
+    /// Whether it is time to ask.
+    pub(crate) fn due(&self, suspected: bool) -> bool {
+        self.away.as_ref().map_or(suspected, |(_, next)| Instant::now() >= *next)
+    }
+
+    /// There was an answer; true if that is news to the owner.
+    pub(crate) fn answered(&mut self) -> bool {
+        let before = self.away.take();
+        let news = before.is_some();
+        if let Some((mut away, _)) = before {
+            away.back();
+        }
+        news
+    }
+
+    /// There was no answer; true if that is news to the owner.
+    pub(crate) fn silent(&mut self, reason: &str) -> bool {
+        let news = self.away.is_none();
+        let (away, next) = self.away.get_or_insert_with(|| (Away::new(&self.outage), Instant::now()));
+        *next = Instant::now() + away.again(reason);
+        news
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,7 +21,7 @@ use super::{Begin, Input, Processor, Tick, Verdict, WorkerError, WorkerEvent, Wo
 use crate::burial::bury_by;
 use crate::classify::{Class, classify};
 use crate::client::{Context, Reach, Rebalance, carry_out_assign, carry_out_revoke};
-use crate::outage::Away;
+use crate::outage::Sight;
 use crate::outbox::Outbox;
 use crate::transaction::{TransactionError, TransactionalProducer};
 use crate::{Cluster, KafkaError, RecordRef, StopSignal, limits};
@@ -80,7 +80,7 @@ pub(super) struct Slot<'w, P> {
     /// When the outcome of a transaction was last not known.
     pub(super) troubled_at: Option<Instant>,
     pub(super) abort_wait: Duration,
-    pub(super) away: Option<(Away, Instant)>,
+    sight: Sight,
 }
 
 pub(super) struct Arriving {
@@ -123,7 +123,7 @@ impl<'w, P: Processor> Slot<'w, P> {
             fenced_at: None,
             troubled_at: None,
             abort_wait: limits::ABORTED_FIRST,
-            away: None,
+            sight: Sight::new(cluster.outage()),
         }
     }
 
@@ -319,33 +319,22 @@ impl<'w, P: Processor> Slot<'w, P> {
     /// A client has said that no broker can be reached: asks one, and tells what came out if it is news.
     fn look_for_broker(&mut self, consumer: &GroupConsumer) {
         let suspected = self.reach.take_suspicion();
-        let due = match &self.away {
-            Some((_, next)) => Instant::now() >= *next,
-            None => suspected,
-        };
-        if !due {
+        if !self.sight.due(suspected) {
             return;
         }
         let topic = self.lanes.iter().next().map(|(topic, ..)| topic.to_owned());
         let client = Arc::clone(consumer);
         let asking = move || client.fetch_metadata(topic.as_deref(), limits::PROBE).map(drop);
         let Some(answer) = self.stop.waiting_for(Duration::ZERO, asking) else { return };
-        match (answer, self.away.take()) {
-            (Ok(()), None) => {}
-            (Ok(()), Some((mut away, _))) => {
-                away.back();
+        if answer.is_ok() {
+            if self.sight.answered() {
                 self.tell(WorkerEvent::BrokerBack);
             }
-            (Err(_), before) => {
-                let news = before.is_none();
-                let mut away = before.map_or_else(|| Away::new(self.cluster.outage()), |(away, _)| away);
-                let reason = self.cluster.why_away(consumer.context().trouble());
-                let wait = away.again(&reason);
-                self.away = Some((away, Instant::now() + wait));
-                if news {
-                    self.tell(WorkerEvent::BrokerAway { reason });
-                }
-            }
+            return;
+        }
+        let reason = self.cluster.why_away(consumer.context().trouble());
+        if self.sight.silent(&reason) {
+            self.tell(WorkerEvent::BrokerAway { reason });
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::reason::reasons;
+
 /// A refused cell. The texts hold the value: they are for the owner of the row only, never for a log, a metric or a
 /// span. [`CastReason::code`] is what may be logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,61 +41,40 @@ impl fmt::Display for CastFault {
 
 impl std::error::Error for CastFault {}
 
-/// The enum with its codes, each in one place.
-macro_rules! reasons {
-    ($($(#[$doc:meta])* $name:ident = $code:literal,)+) => {
-        /// Why a cell is refused. The codes are stable: they stand in quarantine records, metrics and documents.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum CastReason {
-            $($(#[$doc])* $name,)+
-        }
-
-        impl CastReason {
-            /// Every reason there is.
-            pub const ALL: &[Self] = &[$(Self::$name,)+];
-
-            /// The stable code.
-            #[must_use]
-            pub const fn code(self) -> &'static str {
-                match self {
-                    $(Self::$name => $code,)+
-                }
-            }
-        }
-    };
-}
-
 reasons! {
-    /// `4.8714E+09`: the spreadsheet has thrown digits away.
-    ScientificNotation = "scientific_notation",
-    /// `#N/A`, `#REF!` and the like.
-    SpreadsheetError = "spreadsheet_error",
-    NotADate = "not_a_date",
-    /// The 31st of Mehr, the 30th of Esfand of a common year, month 13.
-    ImpossibleDate = "impossible_date",
-    TwoDigitYear = "two_digit_year",
-    /// A Gregorian date in a Jalali column or the reverse.
-    WrongCalendar = "wrong_calendar",
-    /// A bare number in a date column that looks like a day number of Excel.
-    ExcelSerial = "excel_serial",
-    /// A date typed with a two-digit Jalali year that Excel has taken for a Gregorian one.
-    ExcelTookIt = "excel_took_the_date",
-    ImpossibleTime = "impossible_time",
-    /// A wall time that the clocks skipped when summer time began.
-    SkippedTime = "skipped_time",
-    NotDigits = "not_digits",
-    WrongLength = "wrong_length",
-    WrongCheckDigit = "wrong_check_digit",
-    /// Digits that pass the sum but are no number of anybody: ten equal digits, prefix 000.
-    ReservedNumber = "reserved_number",
-    WrongPattern = "wrong_pattern",
-    NotANumber = "not_a_number",
-    NotAWholeNumber = "not_a_whole_number",
-    NegativeNumber = "negative_number",
-    OutOfRange = "out_of_range",
-    /// Toman in a column of rial or the reverse.
-    WrongUnit = "wrong_unit",
-    /// X and Y of a coordinate have changed places.
-    SwappedCoordinates = "swapped_coordinates",
-    UnknownWord = "unknown_word",
+    /// Why a cell is refused. The codes are stable: they stand in quarantine records, metrics and documents.
+    pub enum CastReason {
+        /// `4.8714E+09`: the spreadsheet has thrown digits away.
+        ScientificNotation = "scientific_notation",
+        /// `#N/A`, `#REF!` and the like.
+        SpreadsheetError = "spreadsheet_error",
+        NotADate = "not_a_date",
+        /// The 31st of Mehr, the 30th of Esfand of a common year, month 13.
+        ImpossibleDate = "impossible_date",
+        TwoDigitYear = "two_digit_year",
+        /// A Gregorian date in a Jalali column or the reverse.
+        WrongCalendar = "wrong_calendar",
+        /// A bare number in a date column that looks like a day number of Excel.
+        ExcelSerial = "excel_serial",
+        /// A date typed with a two-digit Jalali year that Excel has taken for a Gregorian one.
+        ExcelTookIt = "excel_took_the_date",
+        ImpossibleTime = "impossible_time",
+        /// A wall time that the clocks skipped when summer time began.
+        SkippedTime = "skipped_time",
+        NotDigits = "not_digits",
+        WrongLength = "wrong_length",
+        WrongCheckDigit = "wrong_check_digit",
+        /// Digits that pass the sum but are no number of anybody: ten equal digits, prefix 000.
+        ReservedNumber = "reserved_number",
+        WrongPattern = "wrong_pattern",
+        NotANumber = "not_a_number",
+        NotAWholeNumber = "not_a_whole_number",
+        NegativeNumber = "negative_number",
+        OutOfRange = "out_of_range",
+        /// Toman in a column of rial or the reverse.
+        WrongUnit = "wrong_unit",
+        /// X and Y of a coordinate have changed places.
+        SwappedCoordinates = "swapped_coordinates",
+        UnknownWord = "unknown_word",
+    }
 }

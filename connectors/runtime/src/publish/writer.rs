@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use barid_event::header::{self, CloudEvent};
-use barid_event::watch;
 use barid_kafka::{Outgoing, StopSignal, TransactionError, TransactionalProducer};
 use barid_schemas::Millis;
 use barid_schemas::records::{CommandsPosition, FilePosition, Heartbeat, SourcePosition};
@@ -241,7 +240,7 @@ impl<'a> Writer<'a> {
 
     fn send_event(&mut self, planned: &PlannedEvent, sequence: i64) -> Result<(), Interruption> {
         let event = &planned.event;
-        let mut headers = header::cloud_event_headers(&CloudEvent {
+        let about = CloudEvent {
             id: event.event_id,
             publisher: &event.publisher,
             service_code: &event.service_code,
@@ -249,13 +248,9 @@ impl<'a> Writer<'a> {
             corr_id: event.corr_id,
             occurred_at: event.occurred_at,
             dataschema: &self.dataschema,
-        });
-        headers.push((header::CE_SEQUENCE, sequence.to_string().into_bytes()));
+        };
         let traceparent = traceparent(&event.publisher, &planned.file, planned.row)?;
-        headers.push((header::TRACEPARENT, traceparent.into_bytes()));
-        if !planned.watch_keys.is_empty() {
-            headers.push((header::WATCH, watch::encode_list(&planned.watch_keys)));
-        }
+        let headers = header::event_headers(&about, sequence, &traceparent, &planned.watch_keys);
         let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_slice())).collect();
         let value = self.codecs.event.to_vec(event)?;
         let topic = self.connector.settings.topics.events(&event.publisher);
