@@ -66,16 +66,18 @@ pub(crate) const SEEK: Duration = Duration::from_secs(10);
 /// The longest block in one poll while nothing is open: a stop and the deferred events wait this long at most.
 pub(crate) const POLL: Duration = Duration::from_millis(100);
 
-/// While the broker is away: first and longest wait between two tries, doubling.
+/// While the broker is away: first and longest wait between two tries, doubling. The longest is what an outage lasts longer for us than for the broker, and each try
+/// is one small request.
 pub(crate) const AWAY_FIRST: Duration = Duration::from_millis(250);
-pub(crate) const AWAY_LONGEST: Duration = Duration::from_secs(5);
+pub(crate) const AWAY_LONGEST: Duration = Duration::from_secs(1);
 
 /// Between two looks for a topic that is missing or may not be read.
 pub(crate) const TOPIC_RETRY: Duration = Duration::from_secs(1);
 
-/// After an aborted transaction: first and longest wait, doubling while one abort follows the other.
+/// After an aborted transaction: first and longest wait, doubling while one abort follows the other. Not longer, for what failed is mostly a broker that died, and it
+/// may be replaced at any moment.
 pub(crate) const ABORTED_FIRST: Duration = Duration::from_millis(50);
-pub(crate) const ABORTED_LONGEST: Duration = Duration::from_secs(5);
+pub(crate) const ABORTED_LONGEST: Duration = Duration::from_secs(1);
 
 /// Fenced twice within this time: another process has the name, rather than a broker that timed a stalled transaction out.
 pub(crate) const FENCED_TWICE: Duration = Duration::from_secs(60);

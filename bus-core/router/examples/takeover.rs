@@ -6,8 +6,9 @@
 //!
 //! Two routers, each a process of its own with one slot, work on a backlog, so that a transaction is open all the time. One is killed (SIGKILL). Then the time runs
 //! until a reader with `read_committed` sees the first copy that was made afterwards of an event of a partition that the dead one had: once with the same name started
-//! again at once, once with the other router taking over. What decides is the session of the group (6 s), the time limit of transactions (10 s) and how often the
-//! broker looks for those that are over it, which is printed. The broker is that of `BARID_TEST_BOOTSTRAP`, else one of its own.
+//! again at once, then with the other router taking over. What decides is the session of the group (6 s), the time limit of transactions (10 s) and how often the
+//! broker looks for those that are over it, which is printed: a second at the broker of `BARID_TEST_BOOTSTRAP`, else one of the harness; at last ten seconds, which is a
+//! broker's default.
 
 #![allow(clippy::print_stdout, reason = "it prints what it measures")]
 
@@ -19,7 +20,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use barid_event::topics::Topics;
-use barid_harness::shared_kafka;
+use barid_harness::{Kafka, shared_kafka};
 use barid_kafka::{Admin, Cluster, Follower, Outgoing, StopSignal, TransactionalProducer};
 use barid_router::{MAX_RECORD_BYTES, Router, RouterSettings};
 use barid_schemas::Catalogue;
@@ -31,28 +32,35 @@ use support::{Bus, Desk, PUBLISHER, client, event, first_policy, wait_for};
 const CASES: u128 = 400;
 const EVENTS_OF_A_CASE: u128 = 400;
 const CLEANUP: &str = "transaction.abort.timed.out.transaction.cleanup.interval.ms";
-/// As long as a transaction of a router is kept open under load.
+/// The router that is killed keeps its transactions open for so long, so that one is open when it dies.
 const OPEN: Duration = Duration::from_secs(3);
+/// Those that go on commit as they do unless they are told otherwise.
+const COMMIT: Duration = Duration::from_millis(20);
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["router", name, bootstrap, registry, prefix] => route(name, bootstrap, registry, prefix),
+        ["router", name, bootstrap, registry, prefix, commit_ms] => {
+            route(name, bootstrap, registry, prefix, Duration::from_millis(commit_ms.parse().unwrap()));
+        }
         _ => {
-            measure("the same name started again", true);
-            measure("a peer takes over", false);
+            let bootstrap = shared_kafka().unwrap();
+            measure(bootstrap, "the same name started again", true);
+            measure(bootstrap, "a peer takes over", false);
+            let kafka = Kafka::start_with(&format!("{CLEANUP}=10000\n")).unwrap();
+            measure(&kafka.bootstrap_servers(), "a peer takes over, a broker with its own default", false);
         }
     }
 }
 
 /// A router as a process of its own.
-fn route(name: &str, bootstrap: &str, registry: &str, prefix: &str) {
+fn route(name: &str, bootstrap: &str, registry: &str, prefix: &str, commit_interval: Duration) {
     let router = Router::new(RouterSettings {
         deployment: prefix.to_owned(),
         name: name.to_owned(),
         slots: 1,
         producers: 2,
-        commit_interval: OPEN,
+        commit_interval,
         commit_records: 1_000_000,
         max_record_bytes: MAX_RECORD_BYTES,
         cluster: Cluster::at(bootstrap, "takeover").unwrap(),
@@ -69,9 +77,10 @@ fn route(name: &str, bootstrap: &str, registry: &str, prefix: &str) {
 struct Process(Child);
 
 impl Process {
-    fn start(name: &str, bootstrap: &str, desk: &Desk, topics: &Topics) -> Self {
+    fn start(name: &str, bootstrap: &str, desk: &Desk, topics: &Topics, commit_interval: Duration) -> Self {
         let program = std::env::current_exe().unwrap();
-        let arguments = ["router", name, bootstrap, desk.registry.url(), topics.prefix()];
+        let commit_ms = commit_interval.as_millis().to_string();
+        let arguments = ["router", name, bootstrap, desk.registry.url(), topics.prefix(), &commit_ms];
         Self(Command::new(program).args(arguments).spawn().unwrap())
     }
 }
@@ -83,16 +92,15 @@ impl Drop for Process {
     }
 }
 
-fn measure(what: &str, same_name: bool) {
-    let bootstrap = shared_kafka().unwrap();
+fn measure(bootstrap: &str, what: &str, same_name: bool) {
     let bus = Bus::at(bootstrap);
     let desk = Desk::for_topics("127.0.0.1:0", &bus.topics);
     bus.write(&desk.policy(1, &first_policy()));
     backlog(&bus, &desk);
     let stop = StopSignal::new();
     let mut inbox = Follower::open(&bus.cluster, &[bus.topics.inbox("tax")], &stop).unwrap();
-    let first = Process::start("first", bootstrap, &desk, &bus.topics);
-    let peer = (!same_name).then(|| Process::start("peer", bootstrap, &desk, &bus.topics));
+    let first = Process::start("first", bootstrap, &desk, &bus.topics, OPEN);
+    let peer = (!same_name).then(|| Process::start("peer", bootstrap, &desk, &bus.topics, COMMIT));
     let all = if same_name { 1 } else { 2 };
     wait_for("every router to have its partitions", || {
         owners(&bus, &desk).values().collect::<BTreeSet<_>>().len() == all
@@ -109,7 +117,7 @@ fn measure(what: &str, same_name: bool) {
     let killed_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
     drop(first);
     let killed = Instant::now();
-    let again = same_name.then(|| Process::start("first", bootstrap, &desk, &bus.topics));
+    let again = same_name.then(|| Process::start("first", bootstrap, &desk, &bus.topics, COMMIT));
     let mut seen = None;
     while seen.is_none() && killed.elapsed() < Duration::from_secs(60) {
         let record = inbox.poll(Duration::from_millis(50));

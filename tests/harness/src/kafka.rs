@@ -27,9 +27,14 @@ pub struct Kafka {
 impl Kafka {
     /// Formats a new storage folder and starts a node on it; returns when the node answers.
     pub fn start() -> Result<Self> {
+        Self::start_with("")
+    }
+
+    /// The same with lines of `server.properties` that go before those of the harness.
+    pub fn start_with(settings: &str) -> Result<Self> {
         let mut last = None;
         for _ in 0..ATTEMPTS {
-            match Self::start_once() {
+            match Self::start_once(settings) {
                 Ok(kafka) => return Ok(kafka),
                 Err(error) => last = Some(error),
             }
@@ -37,10 +42,13 @@ impl Kafka {
         Err(last.context("no attempt")?)
     }
 
-    fn start_once() -> Result<Self> {
+    fn start_once(settings: &str) -> Result<Self> {
         let [port, controller_port] = ports::free()?;
         let address = format!("127.0.0.1:{port}");
-        let mut node = Node::new(address, "-Xmx512m", |folder| properties(folder, port, controller_port))?;
+        let mut node = Node::new(address, "-Xmx512m", |folder| {
+            // Of two lines for one setting the later one holds.
+            properties(folder, port, controller_port) + settings
+        })?;
         node.format(&random_cluster_id())?;
         node.launch()?;
         node.wait_until_it_answers()?;

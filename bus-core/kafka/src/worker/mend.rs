@@ -9,8 +9,8 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 use rdkafka::topic_partition_list::Offset;
 
-use super::lanes::list;
-use super::slot::{GroupConsumer, Positions, Slot, Trouble};
+use super::lanes::{Lanes, list};
+use super::slot::{GroupConsumer, Positions, Slot, Trouble, is_expelled};
 use super::{Processor, WorkerError, WorkerEvent};
 use crate::StopSignal;
 use crate::classify::{Class, classify};
@@ -48,6 +48,38 @@ impl<P: Processor> Slot<'_, P> {
         };
         wait_by_chance(self.stop);
         self.rebuild(consumer, reason)
+    }
+
+    /// The group has given the name of this slot to another consumer: that of another process, which would take it again at once when this slot takes it back; or,
+    /// after a broken connection, an older request of this one. So once is forgiven. Nobody knows what became of the open transaction, and the partitions are lost:
+    /// whoever has them next asks for their committed offsets.
+    pub(super) fn join_again(&mut self, consumer: &mut GroupConsumer) -> Result<(), WorkerError> {
+        self.expelled = false;
+        if self.expelled_at.is_some_and(|at| at.elapsed() < limits::FENCED_TWICE) {
+            return Err(WorkerError::Fenced { transactional_id: self.settings.transactional_id.clone() });
+        }
+        self.expelled_at = Some(Instant::now());
+        wait_by_chance(self.stop);
+        let reason = format!(
+            "another consumer has taken the name `{}` in the group, taking it back once",
+            self.settings.transactional_id
+        );
+        if self.open.take().is_some() {
+            self.tell(WorkerEvent::Aborted { reason: reason.clone() });
+        }
+        let partitions: Vec<_> = self.lanes.assigned().into_iter().map(|lane| (lane.topic, lane.partition)).collect();
+        self.lanes = Lanes::default();
+        let initialised = self.initialise_producers()?;
+        let expelled = std::mem::replace(consumer, self.subscribe()?);
+        self.leave(expelled);
+        if !partitions.is_empty() {
+            self.tell(WorkerEvent::Revoked { partitions, lost: true });
+        }
+        if initialised {
+            self.turn = 0;
+            self.tell(WorkerEvent::Rebuilt { reason });
+        }
+        Ok(())
     }
 
     pub(super) fn abort(&mut self, consumer: &GroupConsumer, reason: String) -> Result<(), WorkerError> {
@@ -92,7 +124,12 @@ impl<P: Processor> Slot<'_, P> {
             }
             return Ok(());
         }
-        let Some(committed) = self.wait_for_stable_offsets(consumer)? else { return Ok(()) };
+        let Some(committed) = self.wait_for_stable_offsets(consumer)? else {
+            if open.is_some() {
+                self.tell(WorkerEvent::Aborted { reason });
+            }
+            return Ok(());
+        };
         let mut moved = 0;
         let mut went_through = 0;
         for (topic, partition, next) in &committed {
@@ -125,7 +162,7 @@ impl<P: Processor> Slot<'_, P> {
         Ok(())
     }
 
-    /// `None`: stopped, or the partitions were lost meanwhile (their revocation is on its way).
+    /// `None`: stopped, or the partitions were lost meanwhile (their revocation is on its way, or the group has another consumer of this name).
     pub(super) fn wait_for_stable_offsets(
         &mut self,
         consumer: &GroupConsumer,
@@ -135,7 +172,7 @@ impl<P: Processor> Slot<'_, P> {
         }
         let mut away = Away::new(self.cluster.outage());
         loop {
-            if self.stop.is_stopped() {
+            if self.stop.is_stopped() || is_expelled(consumer) {
                 return Ok(None);
             }
             match self.committed_or_known(consumer) {

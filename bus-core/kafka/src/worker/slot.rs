@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, RebalanceProtocol};
-use rdkafka::error::KafkaError as ClientError;
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::lanes::Lanes;
@@ -77,6 +77,9 @@ pub(super) struct Slot<'w, P> {
     pub(super) first_after_assignment: bool,
     pub(super) next_tick: Instant,
     pub(super) fenced_at: Option<Instant>,
+    /// The group has given the name of this slot to another consumer: ours takes no more calls.
+    pub(super) expelled: bool,
+    pub(super) expelled_at: Option<Instant>,
     /// When the outcome of a transaction was last not known.
     pub(super) troubled_at: Option<Instant>,
     pub(super) abort_wait: Duration,
@@ -121,6 +124,8 @@ impl<'w, P: Processor> Slot<'w, P> {
             first_after_assignment: false,
             next_tick: Instant::now(),
             fenced_at: None,
+            expelled: false,
+            expelled_at: None,
             troubled_at: None,
             abort_wait: limits::ABORTED_FIRST,
             sight: Sight::new(cluster.outage()),
@@ -133,16 +138,20 @@ impl<'w, P: Processor> Slot<'w, P> {
             self.tell(WorkerEvent::Stopped);
             return Ok(());
         }
-        let consumer = self.subscribe()?;
+        let mut consumer = self.subscribe()?;
         self.tell(WorkerEvent::Started);
-        let ended = self.serve(&consumer);
+        let ended = self.serve(&mut consumer);
         self.finish(consumer, ended)
     }
 
-    fn serve(&mut self, consumer: &GroupConsumer) -> Result<(), WorkerError> {
+    fn serve(&mut self, consumer: &mut GroupConsumer) -> Result<(), WorkerError> {
         while !self.stop.is_stopped() {
             if let Err(trouble) = self.step(consumer) {
                 self.mend(consumer, trouble)?;
+                self.expelled |= is_expelled(consumer);
+            }
+            if self.expelled {
+                self.join_again(consumer)?;
             }
         }
         Ok(())
@@ -164,7 +173,7 @@ impl<'w, P: Processor> Slot<'w, P> {
         }
         match consumer.poll(self.poll_limit()) {
             Some(Ok(message)) => self.process(consumer, &RecordRef::from_message(&message)),
-            Some(Err(error)) => self.consumer_error(&error),
+            Some(Err(error)) => self.consumer_error(consumer, &error),
             // Nothing is waiting: whoever waits for the outputs need not wait for the interval.
             None if self.open.is_some() => self.commit(consumer),
             None => Ok(()),
@@ -289,9 +298,10 @@ impl<'w, P: Processor> Slot<'w, P> {
     pub(super) fn subscribe(&self) -> Result<GroupConsumer, WorkerError> {
         let context = Context::with_deferred_rebalances(&self.reach);
         let setting = |error: ClientError| WorkerError::Kafka(KafkaError::Setting { reason: error.to_string() });
-        let consumer =
-            BaseConsumer::from_config_and_context(&self.cluster.group_consumer(&self.settings.group_id), context)
-                .map_err(setting)?;
+        // A broker takes neither slash nor most other signs in it.
+        let instance = self.settings.transactional_id.replace('/', ".");
+        let config = self.cluster.group_consumer(&self.settings.group_id, Some(&instance));
+        let consumer = BaseConsumer::from_config_and_context(&config, context).map_err(setting)?;
         match &self.settings.input {
             Input::Topics(topics) => {
                 consumer.subscribe(&topics.iter().map(String::as_str).collect::<Vec<_>>()).map_err(setting)?
@@ -301,11 +311,15 @@ impl<'w, P: Processor> Slot<'w, P> {
         Ok(Arc::new(consumer))
     }
 
-    fn consumer_error(&mut self, error: &ClientError) -> Result<(), Trouble> {
+    fn consumer_error(&mut self, consumer: &GroupConsumer, error: &ClientError) -> Result<(), Trouble> {
+        let Some(code) = error.rdkafka_error_code() else { return Ok(()) };
+        if is_expelled(consumer) {
+            self.expelled = true;
+            return Ok(());
+        }
         if let ClientError::MessageConsumptionFatal(_) = error {
             return Err(Trouble::End(WorkerError::Fatal { reason: error.to_string() }));
         }
-        let Some(code) = error.rdkafka_error_code() else { return Ok(()) };
         match classify(code) {
             (Class::Fatal, why) => Err(Trouble::End(WorkerError::Fatal { reason: format!("{error}: {why}") })),
             // The client goes on by itself; whether the broker is away is found out by asking it.
@@ -364,6 +378,16 @@ impl<'w, P: Processor> Slot<'w, P> {
                 self.tell(WorkerEvent::Aborted { reason });
             }
         }
+        self.leave(consumer);
+        for producer in &mut self.producers {
+            producer.discard();
+        }
+        self.tell(WorkerEvent::Stopped);
+        ended
+    }
+
+    /// Closes the consumer. A member with a name stays in the group for the rest of its session, and has its partitions again if it comes back in that time.
+    pub(super) fn leave(&mut self, consumer: GroupConsumer) {
         consumer.context().close();
         // The group waits for an answer to each rebalance: give those that nobody will look at any more.
         if let Some(arriving) = self.arriving.take() {
@@ -376,14 +400,14 @@ impl<'w, P: Processor> Slot<'w, P> {
             }
         }
         bury_by("consumer", consumer, limits::STOP_CONSUMER, self.stop);
-        for producer in &mut self.producers {
-            producer.discard();
-        }
-        self.tell(WorkerEvent::Stopped);
-        ended
     }
 
     pub(super) fn tell(&mut self, event: WorkerEvent) {
         self.processor.event(&event);
     }
+}
+
+/// Whether the group has given the consumer's name to another one. Every further call to it fails.
+pub(super) fn is_expelled(consumer: &GroupConsumer) -> bool {
+    matches!(consumer.client().fatal_error(), Some((Code::FencedInstanceId, _)))
 }
