@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use barid_event::header;
-use barid_harness::records;
+use barid_harness::{HANGS_AFTER, records};
 use barid_kafka::{StopSignal, TransactionalProducer};
 use hdrhistogram::Histogram;
 use rdkafka::config::ClientConfig;
@@ -38,7 +38,7 @@ const PRODUCERS: usize = 3;
 const WARMED_UP_AFTER: Duration = Duration::from_secs(3);
 
 /// For the last copies to arrive.
-const ARRIVES_WITHIN: Duration = Duration::from_secs(20);
+const ARRIVES_WITHIN: Duration = HANGS_AFTER;
 
 /// Numbers of the events of one rate begin here times the rate's own number.
 const NUMBERS_OF_A_RATE: u64 = 1 << 32;

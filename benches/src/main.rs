@@ -7,7 +7,7 @@
 //! ```text
 //! sample   the events of the real exports, with the copies that the real policy gives them
 //! stage    a broker, a registry, a deployment of the bus; loads events into its topics
-//! codec, router, latency, policy_size, connector, start    one bench each: figures and goals
+//! codec, router, latency, policy_size, connector, start, audit    one bench each: figures and goals
 //! report   a table for people on stdout, JSON for programs in a file
 //! ```
 //!
@@ -16,6 +16,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command that talks to the person who measures")]
 
+mod audit;
 mod codec;
 mod connector;
 mod latency;
@@ -66,6 +67,8 @@ enum Bench {
     Connector,
     /// Until the demo is done, until a router has written its first copy
     Start,
+    /// The auditor, over a million events and over a tenth of them
+    Audit,
 }
 
 /// How long and how large.
@@ -118,6 +121,7 @@ fn run(arguments: &Arguments) -> Result<()> {
             Bench::PolicySize => policy_size::run(scale)?,
             Bench::Connector => connector::run(scale)?,
             Bench::Start => start::run(scale)?,
+            Bench::Audit => audit::run(scale)?,
         };
         println!("{report}");
         reports.push(report);

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use barid_harness::HANGS_AFTER;
 use barid_harness::supervised::{Start, Supervised};
 use rustix::process::Signal;
 
 /// For a role or a peer to end after it was asked to.
-const ENDS_WITHIN: Duration = Duration::from_secs(30);
+const ENDS_WITHIN: Duration = HANGS_AFTER;
 
 /// What a process has used so far.
 #[derive(Debug, Clone, Copy, Default)]

@@ -41,7 +41,7 @@ const FROM: f64 = 1.0 / 3.0;
 const UNTIL: f64 = 0.95;
 
 /// For one contender, start included.
-const RUN_ENDS_WITHIN: Duration = Duration::from_secs(180);
+const RUN_ENDS_WITHIN: Duration = Duration::from_secs(600);
 
 /// One contender with its settings.
 #[derive(Debug, Clone, Copy)]

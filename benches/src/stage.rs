@@ -1,5 +1,6 @@
 //! Where the roles are measured: a broker, a registry, a deployment of the bus, and events in its topics.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -100,7 +101,12 @@ impl Stage {
         let id = answer["id"].as_u64().with_context(|| format!("`{subject}` gives {status}"))?;
         let id = u32::try_from(id)?;
         let (_, url) = self.settings_url()?;
-        Ok(Encoder { codec: RecordCodec::new(id)?, dataschema: header::dataschema(&url, id), topics: self.topics() })
+        Ok(Encoder {
+            codec: RecordCodec::new(id)?,
+            dataschema: header::dataschema(&url, id),
+            topics: self.topics(),
+            sequences: BTreeMap::new(),
+        })
     }
 
     fn settings_url(&self) -> Result<(PathBuf, String)> {
@@ -136,6 +142,8 @@ pub(crate) struct Encoder {
     codec: RecordCodec<CaseEvent>,
     dataschema: String,
     topics: Topics,
+    /// The last number of each publisher.
+    sequences: BTreeMap<String, i64>,
 }
 
 impl Encoder {
@@ -159,7 +167,9 @@ impl Encoder {
             dataschema: &self.dataschema,
         };
         let traceparent = traceparent(event.event_id);
-        let headers = header::event_headers(&about, i64::try_from(number)?, &traceparent, &sample.watch_keys);
+        let sequence = self.sequences.entry(event.publisher.clone()).or_default();
+        *sequence += 1;
+        let headers = header::event_headers(&about, *sequence, &traceparent, &sample.watch_keys);
         let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_slice())).collect();
         let (topic, key) = (self.topics.events(&event.publisher), event.corr_id.to_string());
         send(&Outgoing {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use barid_harness::{records, wait_for};
+use barid_harness::{HANGS_AFTER, records, wait_for};
 use serde_json::json;
 
 use crate::Scale;
@@ -13,7 +13,7 @@ use crate::report::Report;
 use crate::sample::Sample;
 use crate::stage::Stage;
 
-const ENDS_WITHIN: Duration = Duration::from_secs(120);
+const ENDS_WITHIN: Duration = HANGS_AFTER;
 
 pub(crate) fn run(scale: Scale) -> Result<Report> {
     let mut report =

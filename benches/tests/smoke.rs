@@ -51,3 +51,8 @@ fn the_connector_bench_runs() {
 fn the_start_bench_runs() {
     check("start");
 }
+
+#[test]
+fn the_audit_bench_runs() {
+    check("audit");
+}

@@ -1,23 +1,14 @@
 //! `barid audit` proves the main job from the topics, and finds what is done to them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use barid_harness::{Deployment, RawRecord};
+use barid_harness::{HANGS_AFTER, RawRecord};
 use barid_kafka::{BestEffortProducer, ClientSettings, Cluster, Outgoing};
 use serde_json::Value as Json;
 
 use crate::inboxes::expect_everything;
 use crate::stage::{Stage, end};
-
-const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
-
-/// The report of an audit that must say that all is well.
-pub(crate) fn expect_all_well(deployment: &Deployment) -> Result<Json> {
-    let report = deployment.barid.try_run(&["audit", "--json"])?.succeeded()?.output;
-    serde_json::from_str(&report).context(report)
-}
 
 fn number(report: &Json, pointer: &str) -> Result<u64> {
     report.pointer(pointer).and_then(Json::as_u64).with_context(|| format!("no number at {pointer} of {report}"))
@@ -31,7 +22,7 @@ fn the_audit_of_the_eight_exports_says_that_all_is_well() -> Result<()> {
     expect_everything(&stage)?;
     end(router)?;
     let (events, copies) = (stage.inboxes()?.events.len() as u64, stage.inboxes()?.count() as u64);
-    let report = expect_all_well(&stage)?;
+    let report = stage.audit()?;
     assert_eq!(number(&report, "/counts/events")?, events);
     assert_eq!(number(&report, "/counts/copies")?, copies);
     assert_eq!(number(&report, "/counts/expected_copies")? + number(&report, "/unproved/doubtful_matches")?, copies);
@@ -41,6 +32,7 @@ fn the_audit_of_the_eight_exports_says_that_all_is_well() -> Result<()> {
     assert_eq!(report["unproved"]["copies_of_unread_events"], 0);
     let said = stage.barid.try_run(&["audit", "--from", "2020-01-01", "--to", "2020-02-01", "--json"])?.succeeded()?;
     assert_eq!(number(&serde_json::from_str(&said.output)?, "/counts/events")?, 0);
+    stage.finish()?;
     Ok(())
 }
 
@@ -57,7 +49,7 @@ fn the_audit_finds_what_is_done_to_the_topics() -> Result<()> {
     stage.connect_all_once()?;
     expect_everything(&stage)?;
     end(router)?;
-    expect_all_well(&stage)?;
+    stage.audit()?;
 
     let inboxes = stage.inboxes()?;
     let first_of = |agency: &str| -> Result<RawRecord> {
@@ -99,6 +91,7 @@ fn the_audit_finds_what_is_done_to_the_topics() -> Result<()> {
     let said = stage.barid.try_run(&["audit"])?;
     assert_eq!(said.code, 5);
     said.saying(&["copies are there twice", "header case", "gaps in ce_sequence", "not well"])?;
+    stage.finish_unaudited("records stand there that no process of the bus has written")?;
     Ok(())
 }
 
@@ -106,7 +99,7 @@ fn the_audit_finds_what_is_done_to_the_topics() -> Result<()> {
 fn what_no_router_has_routed_yet_is_told_and_is_no_defect() -> Result<()> {
     let stage = Stage::applied("audit-waiting")?;
     stage.connect_all_once()?;
-    let report = expect_all_well(&stage)?;
+    let report = stage.finish()?;
     assert_eq!(report["counts"]["not_yet_routed"], report["counts"]["events"]);
     Ok(())
 }
@@ -129,6 +122,6 @@ fn write(stage: &Stage, record: &RawRecord) -> Result<()> {
         headers: &headers,
         timestamp_ms: None,
     });
-    ensure!(producer.flush(WRITTEN_WITHIN) && producer.dropped() == 0, "{} was not written", record.place());
+    ensure!(producer.flush(HANGS_AFTER) && producer.dropped() == 0, "{} was not written", record.place());
     Ok(())
 }

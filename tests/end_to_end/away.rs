@@ -2,15 +2,12 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::time::Duration;
 
 use anyhow::Result;
-use barid_harness::Kafka;
+use barid_harness::{HANGS_AFTER, Kafka, wait_until};
 
 use crate::inboxes::expect_everything;
 use crate::stage::{Stage, end};
-
-const SAID_WITHIN: Duration = Duration::from_secs(30);
 
 #[test]
 fn roles_outlive_a_broker_that_is_away_at_the_start_and_in_the_middle() -> Result<()> {
@@ -30,11 +27,11 @@ fn roles_outlive_a_broker_that_is_away_at_the_start_and_in_the_middle() -> Resul
     let mut first = stage.start_connector(early, &[])?;
     let mut second = stage.start_connector(late, &[])?;
     for role in [&mut router, &mut first, &mut second] {
-        role.wait_for_text("kafka is away", SAID_WITHIN)?;
+        role.wait_for_text("kafka is away", HANGS_AFTER)?;
     }
     kafka.restart()?;
     let oracle = stage.oracle(true)?;
-    barid_harness::wait_until("the first export to be published", SAID_WITHIN, || {
+    wait_until("the first export to be published", HANGS_AFTER, || {
         Ok(stage.read(&format!("events.{early}"))?.len() == 8)
     })?;
     stage.wait_for_inboxes(&oracle)?;
@@ -46,7 +43,7 @@ fn roles_outlive_a_broker_that_is_away_at_the_start_and_in_the_middle() -> Resul
         fs::rename(entry.path(), export.join(entry.file_name()))?;
     }
     kafka.restart()?;
-    barid_harness::wait_until("the second export to be published", Duration::from_secs(90), || {
+    wait_until("the second export to be published", HANGS_AFTER, || {
         Ok(stage.read(&format!("events.{late}"))?.len() == 8)
     })?;
     end(first)?;
@@ -56,11 +53,14 @@ fn roles_outlive_a_broker_that_is_away_at_the_start_and_in_the_middle() -> Resul
     }
     expect_everything(&stage)?;
 
+    stage.audit()?;
+
     // Told to end while the broker is away.
     let connector = stage.start_connector(early, &[])?;
     kafka.kill()?;
     end(router)?;
     end(connector)?;
+    stage.finish_unaudited("the broker is away; it was audited before")?;
     Ok(())
 }
 
@@ -73,5 +73,6 @@ fn a_command_that_is_told_to_end_does_not_wait_for_a_broker_that_says_nothing() 
     // It is asking.
     let _connection = silent.accept()?;
     end(tail)?;
+    stage.finish_unaudited("there is no broker")?;
     Ok(())
 }

@@ -36,6 +36,7 @@ fn applying_topics_schemas_and_policy_twice_changes_nothing() -> Result<()> {
     stage.barid.try_run(&["schemas", "register"])?.succeeded()?;
     stage.barid.try_run(&["policy", "apply"])?.succeeded()?.saying(&["version 1 is this policy already"])?;
     assert_eq!(state(&stage)?, before);
+    stage.finish()?;
     Ok(())
 }
 
@@ -52,6 +53,7 @@ fn topics_with_other_settings_are_named_and_changed_only_when_told_to() -> Resul
     stage.barid.run(&["topics", "apply", "--yes"])?;
     assert_ne!(admin::topic_config(broker, &topic)?["retention.ms"], "60000");
     stage.barid.run(&["topics", "apply"])?;
+    stage.finish()?;
     Ok(())
 }
 
@@ -63,5 +65,6 @@ fn a_topic_with_another_number_of_partitions_is_named_and_never_changed() -> Res
     let said = stage.barid.try_run(&["topics", "apply", "--yes"])?.failed()?.saying(&[&topic, "1 partition"])?;
     assert_eq!(said.code, 5, "{}", said.words);
     assert_eq!(stage.topics()?[&topic], 1);
+    stage.finish()?;
     Ok(())
 }

@@ -4,17 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use barid_harness::{Deployment, Kafka, Running, SchemaRegistry, ports, shared_kafka, wait_until};
+use barid_harness::{Deployment, HANGS_AFTER, Kafka, Running, SchemaRegistry, ports, shared_kafka, wait_until};
 
 use crate::inboxes::expect_everything;
 use crate::stage::{deployment, end};
 
-const SAID_WITHIN: Duration = Duration::from_secs(30);
-/// The session of the group that chooses the leader is 6 s; the rest is for a machine that does other things as well.
-const LEADS_WITHIN: Duration = Duration::from_secs(60);
 const LEADS: &str = "this instance leads";
 
 /// A deployment whose registry is `barid registry` on a topic of its own.
@@ -42,7 +38,7 @@ impl Site {
     /// Waits until the instance can make changes.
     fn wait_until_it_writes(&self, instance: usize) -> Result<()> {
         let client = self.client(instance)?;
-        wait_until("the registry to make changes", LEADS_WITHIN, || Ok(client.register("first", r#""string""#).is_ok()))
+        wait_until("the registry to make changes", HANGS_AFTER, || Ok(client.register("first", r#""string""#).is_ok()))
     }
 }
 
@@ -72,6 +68,7 @@ fn roles_work_with_the_registry_on_a_topic_also_while_it_is_restarted() -> Resul
     let after = ids(&site.client(0)?)?;
     assert!(before.iter().all(|known| after.contains(known)), "{before:?} and after the restart {after:?}");
     end(router)?;
+    stage.finish()?;
     end(registry)?.saying(&["schemas have been read", LEADS])?;
     Ok(())
 }
@@ -100,7 +97,7 @@ fn write(ports: [u16; 2], writer: usize, acknowledged: &Acknowledged, done: &Ato
             return Ok(());
         }
         let mut turn = 0;
-        wait_until("a registration to be acknowledged", LEADS_WITHIN, || {
+        wait_until("a registration to be acknowledged", HANGS_AFTER, || {
             let client = &clients[turn % 2];
             turn += 1;
             let Ok(id) = client.register(&format!("busy-{}", number % 5), &numbered(number)) else { return Ok(false) };
@@ -133,12 +130,12 @@ fn a_leader_that_is_killed_while_it_writes_loses_nothing_and_gives_no_id_twice()
             for round in 0..3 {
                 let leader = round % 2;
                 let more = count()? + 20;
-                wait_until("twenty more registrations", LEADS_WITHIN, || Ok(count()? >= more))?;
+                wait_until("twenty more registrations", HANGS_AFTER, || Ok(count()? >= more))?;
                 let Some(running) = instances[leader].take() else { bail!("instance {leader} does not run") };
                 ensure!(running.said()?.contains(LEADS), "instance {leader} does not lead:\n{}", running.said()?);
                 running.kill()?;
                 let other = instances[1 - leader].as_mut().context("the other does not run")?;
-                other.wait_for_text(LEADS, LEADS_WITHIN)?;
+                other.wait_for_text(LEADS, HANGS_AFTER)?;
                 instances[leader] = Some(site.start(leader)?);
             }
             Ok(())
@@ -155,7 +152,7 @@ fn a_leader_that_is_killed_while_it_writes_loses_nothing_and_gives_no_id_twice()
     assert!(acknowledged.len() > 60, "{}", acknowledged.len());
     assert_eq!(acknowledged.values().collect::<BTreeSet<_>>().len(), acknowledged.len(), "an id twice");
     let [first, second] = [site.client(0)?, site.client(1)?];
-    wait_until("both instances to show the same", SAID_WITHIN, || Ok(ids(&first)? == ids(&second)?))?;
+    wait_until("both instances to show the same", HANGS_AFTER, || Ok(ids(&first)? == ids(&second)?))?;
     for (number, id) in &acknowledged {
         let (status, body) = first.get(&format!("/schemas/ids/{id}"))?;
         assert_eq!((status, body["schema"].as_str()), (200, Some(numbered(*number).as_str())), "id {id}");
@@ -170,6 +167,7 @@ fn a_leader_that_is_killed_while_it_writes_loses_nothing_and_gives_no_id_twice()
     for instance in instances.into_iter().flatten() {
         end(instance)?;
     }
+    site.deployment.finish_unaudited("only the registry was at work")?;
     Ok(())
 }
 
@@ -183,20 +181,21 @@ fn a_leader_that_slept_and_wakes_up_writes_nothing_of_its_own() -> Result<()> {
     let [one, other] = [site.client(0)?, site.client(1)?];
     let id = one.register("before", &numbered(1))?;
     first.freeze()?;
-    second.wait_for_text(LEADS, LEADS_WITHIN)?;
+    second.wait_for_text(LEADS, HANGS_AFTER)?;
     assert_eq!(other.register("meanwhile", &numbered(2))?, id + 1);
     first.thaw()?;
     // It takes itself for the leader until it hears otherwise; whatever it does, the id is the next one.
     let mut given = None;
-    wait_until("the one that slept to make a change", LEADS_WITHIN, || {
+    wait_until("the one that slept to make a change", HANGS_AFTER, || {
         given = one.register("after", &numbered(3)).ok();
         Ok(given.is_some())
     })?;
     assert_eq!(given, Some(id + 2));
     assert_eq!(other.register("at last", &numbered(4))?, id + 3);
-    wait_until("both instances to show the same", SAID_WITHIN, || Ok(ids(&one)? == ids(&other)?))?;
+    wait_until("both instances to show the same", HANGS_AFTER, || Ok(ids(&one)? == ids(&other)?))?;
     end(first)?;
     end(second)?;
+    site.deployment.finish_unaudited("only the registry was at work")?;
     Ok(())
 }
 
@@ -207,12 +206,12 @@ fn a_registry_waits_for_a_broker_and_answers_without_one() -> Result<()> {
     kafka.kill()?;
     // Away at the start: it says so once, and ends when it is told to.
     let mut registry = site.start(0)?;
-    registry.wait_for_text("kafka is away", SAID_WITHIN)?;
+    registry.wait_for_text("kafka is away", HANGS_AFTER)?;
     let (status, body) = site.client(0)?.get("/subjects")?;
     assert_eq!((status, body["error_code"].as_u64()), (500, Some(50001)), "{body}");
     end(registry)?;
     let mut registry = site.start(0)?;
-    registry.wait_for_text("kafka is away", SAID_WITHIN)?;
+    registry.wait_for_text("kafka is away", HANGS_AFTER)?;
     kafka.restart()?;
     site.wait_until_it_writes(0)?;
     assert_eq!(registry.said()?.matches("kafka is away").count(), 1, "{}", registry.said()?);
@@ -226,11 +225,10 @@ fn a_registry_waits_for_a_broker_and_answers_without_one() -> Result<()> {
         client.request("POST", "/subjects/new/versions", Some(&serde_json::json!({ "schema": numbered(2) })))?;
     assert_eq!(status, 500, "{body}");
     kafka.restart()?;
-    wait_until("the registry to make changes again", LEADS_WITHIN, || {
-        Ok(client.register("new", &numbered(2)).is_ok())
-    })?;
+    wait_until("the registry to make changes again", HANGS_AFTER, || Ok(client.register("new", &numbered(2)).is_ok()))?;
     // Told to end while the broker is away.
     kafka.kill()?;
     end(registry)?;
+    site.deployment.finish_unaudited("only the registry was at work")?;
     Ok(())
 }

@@ -33,5 +33,6 @@ fn every_inbox_holds_exactly_the_copies_that_permits_give() -> Result<()> {
     stage.connect_all_once()?;
     expect_everything(&stage)?;
     end(router)?;
+    stage.finish()?;
     Ok(())
 }

@@ -5,7 +5,6 @@ use std::fs;
 use anyhow::Result;
 use barid_harness::oracle::exports::compare_with_exports;
 
-use crate::audit::expect_all_well;
 use crate::stage::Stage;
 
 const AGENCY: &str = "bank_facilities";
@@ -23,7 +22,7 @@ fn a_case_waits_behind_its_faulty_row_until_the_row_is_mended() -> Result<()> {
     let topic = format!("events.{AGENCY}");
     assert_eq!(stage.read(&topic)?.len(), 5);
     // Every row is accounted for, also those that wait.
-    let report = expect_all_well(&stage)?;
+    let report = stage.audit()?;
     assert_eq!((&report["counts"]["rows"], &report["counts"]["quarantined_rows"]), (&8.into(), &3.into()));
     // The list tells places and reasons; values are shown one case at a time.
     let listed = stage.barid.run(&["quarantine", "list", AGENCY])?;
@@ -43,7 +42,7 @@ fn a_case_waits_behind_its_faulty_row_until_the_row_is_mended() -> Result<()> {
     assert_eq!(compare_with_exports(&rows, &events)?, Vec::<String>::new());
     let json = stage.barid.run(&["quarantine", "list", AGENCY, "--json"])?;
     assert!(!json.contains("07_bank.csv"), "{json}");
-    let report = expect_all_well(&stage)?;
+    let report = stage.finish()?;
     assert_eq!(report["counts"]["quarantined_rows"], 0);
     Ok(())
 }

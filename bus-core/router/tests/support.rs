@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use barid_codec::{RecordCodec, RecordReader, Registry, RegistrySettings, Schemas};
 use barid_event::topics::Topics;
 use barid_event::watch::WatchKey;
+use barid_harness::HANGS_AFTER;
 use barid_kafka::{
     Admin, Cluster, InProcessBroker, NewTopic, Outgoing, Record, StopSignal, TransactionalProducer,
     read_to_high_watermark,
@@ -27,16 +28,13 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 pub const PUBLISHER: &str = "art100_commission";
-pub const LIMIT: Duration = Duration::from_secs(30);
-/// A process that is asked to end has this long.
-pub const END: Duration = Duration::from_secs(5);
 
 /// Waits for the condition; after the limit the test fails with these words.
 #[track_caller]
 pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while !condition() {
-        assert!(started.elapsed() < LIMIT, "waited {} s for: {what}", LIMIT.as_secs());
+        assert!(started.elapsed() < HANGS_AFTER, "waited {} s for: {what}", HANGS_AFTER.as_secs());
         std::thread::park_timeout(Duration::from_millis(20));
     }
 }
@@ -312,6 +310,6 @@ impl RunningRouter {
         self.stop.stop();
         self.thread.join().unwrap().unwrap();
         let took = asked.elapsed();
-        assert!(took < END, "it took {took:?} to end");
+        assert!(took < HANGS_AFTER, "it took {took:?} to end");
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use rdkafka::admin::{
@@ -12,10 +11,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 
 use crate::records;
-use crate::wait::wait_until;
-
-/// For one request to a broker that is there.
-const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+use crate::wait::{HANGS_AFTER, wait_until};
 
 /// Creates a topic with settings of its own, and waits until the broker knows it: the controller says that it is created
 /// before the broker tells it to those who ask.
@@ -37,7 +33,7 @@ fn create(bootstrap_servers: &str, name: &str, partitions: i32, replicas: i32, c
     for result in block_on(admin.create_topics([&topic], &options()))?? {
         result.map_err(|(name, error)| anyhow!("cannot create `{name}`: {error}"))?;
     }
-    wait_until(&format!("`{name}` to be known"), ANSWER_WITHIN, || {
+    wait_until(&format!("`{name}` to be known"), HANGS_AFTER, || {
         Ok(records::topics(bootstrap_servers, name)?.get(name) == Some(&partitions))
     })
 }
@@ -79,7 +75,7 @@ fn client(bootstrap_servers: &str) -> Result<AdminClient<DefaultClientContext>> 
 }
 
 fn options() -> AdminOptions {
-    AdminOptions::new().request_timeout(Some(ANSWER_WITHIN)).operation_timeout(Some(ANSWER_WITHIN))
+    AdminOptions::new().request_timeout(Some(HANGS_AFTER)).operation_timeout(Some(HANGS_AFTER))
 }
 
 fn block_on<F: Future>(future: F) -> Result<F::Output> {

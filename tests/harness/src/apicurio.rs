@@ -2,22 +2,32 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 
 use crate::schema_registry::SchemaRegistry;
 use crate::supervised::{Start, Supervised};
+use crate::wait::HANGS_AFTER;
 use crate::{cache, ports, wait};
 
 /// Apicurio 3.3 is compiled for it.
 const JAVA: u32 = 21;
 
-/// It is up after 5 s; more on a machine that compiles at the same time.
-const READY_WITHIN: Duration = Duration::from_secs(90);
+/// While it collects garbage, it answers nobody, and on a machine with many others at work a collection of a fifth of a second
+/// was seen to take seven. With room for classes, code and new objects from the start on there is one in a test, not four.
+const JAVA_OPTIONS: [&str; 7] = [
+    "-Xms384m",
+    "-Xmx384m",
+    "-Xmn256m",
+    "-XX:MetaspaceSize=256m",
+    "-XX:ReservedCodeCacheSize=128m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+];
 
-const STOPS_WITHIN: Duration = Duration::from_secs(30);
+/// The last of these lines ends a list of all threads that a Java process writes when it gets SIGQUIT.
+const THREADS_END: &str = "JNI global refs";
 
 /// A registry that forgets everything when it stops.
 #[derive(Debug)]
@@ -60,7 +70,7 @@ impl Apicurio {
     pub fn stop(&mut self) -> Result<()> {
         let mut process = self.process.take().context("the registry does not run")?;
         process.signal(Signal::KILL)?;
-        process.wait(STOPS_WITHIN)?;
+        process.wait(HANGS_AFTER)?;
         Ok(())
     }
 
@@ -72,15 +82,27 @@ impl Apicurio {
         self.run()
     }
 
+    /// What it has said and what each of its threads does, for whoever has waited for an answer in vain.
+    #[must_use]
+    pub fn diagnosis(&mut self) -> String {
+        let Some(process) = &mut self.process else { return "Apicurio does not run".to_owned() };
+        let before = process.tail();
+        let asked = process.signal(Signal::QUIT).and_then(|()| {
+            wait::wait_until("the threads of Apicurio", HANGS_AFTER, || Ok(process.output()?.contains(THREADS_END)))
+        });
+        let threads = process.output().unwrap_or_default();
+        let threads = threads.split_once("Full thread dump").map_or("", |(_, threads)| threads);
+        let failed = asked.err().map_or_else(String::new, |error| format!("{error:#}\n"));
+        format!("Apicurio has said:\n{before}\nIts threads:\n{failed}{threads}")
+    }
+
     fn run(&mut self) -> Result<()> {
         let java = cache::java(JAVA)?;
         let distribution = cache::fetched("apicurio")?;
         let variable = |name: &str, value: String| (name.to_owned(), value);
         let mut process = Supervised::start(&Start {
             program: &java,
-            arguments: ["-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-jar", "quarkus-run.jar"]
-                .map(str::to_owned)
-                .to_vec(),
+            arguments: JAVA_OPTIONS.into_iter().chain(["-jar", "quarkus-run.jar"]).map(str::to_owned).collect(),
             environment: vec![
                 variable("QUARKUS_HTTP_HOST", "127.0.0.1".into()),
                 variable("QUARKUS_HTTP_PORT", self.port.to_string()),
@@ -93,7 +115,7 @@ impl Apicurio {
             remove: Some(self.folder.clone()),
         })?;
         let client = SchemaRegistry::new(&self.url())?;
-        let ready = wait::wait_until("Apicurio to answer", READY_WITHIN, || {
+        let ready = wait::wait_until("Apicurio to answer", HANGS_AFTER, || {
             if !process.is_running()? {
                 bail!("Apicurio has ended");
             }

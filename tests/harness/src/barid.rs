@@ -11,10 +11,7 @@ use rustix::process::Signal;
 use serde_json::Value as Json;
 
 use crate::supervised::{Start, Supervised};
-use crate::wait;
-
-/// For a command that does its work and ends.
-const COMMAND_ENDS_WITHIN: Duration = Duration::from_secs(60);
+use crate::wait::{self, HANGS_AFTER};
 
 /// Runs `barid` in one folder with one environment.
 #[derive(Debug)]
@@ -61,7 +58,7 @@ impl Barid {
     /// Runs a command to its end, whatever its exit code.
     pub fn try_run(&self, arguments: &[&str]) -> Result<Finished> {
         let mut running = self.start(arguments)?;
-        let code = running.process.wait(COMMAND_ENDS_WITHIN).with_context(|| running.command.clone())?;
+        let code = running.process.wait(HANGS_AFTER).with_context(|| running.command.clone())?;
         running.finished(code)
     }
 
@@ -175,7 +172,7 @@ impl Running {
     /// Ends it without a word (SIGKILL).
     pub fn kill(mut self) -> Result<Finished> {
         self.process.signal(Signal::KILL)?;
-        self.wait(COMMAND_ENDS_WITHIN)
+        self.wait(HANGS_AFTER)
     }
 
     /// Asks it to end (SIGTERM) and waits until it has, no longer than `limit`.

@@ -44,4 +44,4 @@ pub use leak::leaks;
 pub use oracle::Oracle;
 pub use records::{RawRecord, read_topic};
 pub use schema_registry::SchemaRegistry;
-pub use wait::{wait_for, wait_until};
+pub use wait::{HANGS_AFTER, wait_for, wait_until};

@@ -4,19 +4,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 
 use crate::supervised::{Start, Supervised};
+use crate::wait::HANGS_AFTER;
 use crate::{cache, records, wait};
-
-/// A node answers after 3 s; on a machine that compiles at the same time it was seen to take 15.
-const READY_WITHIN: Duration = Duration::from_secs(90);
-
-/// An orderly stop moves leadership and closes segments.
-const STOPS_WITHIN: Duration = Duration::from_secs(30);
 
 /// A node; its storage outlives its process and goes with this value.
 #[derive(Debug)]
@@ -78,7 +72,7 @@ impl Node {
     /// Waits until it answers.
     pub(crate) fn wait_until_it_answers(&mut self) -> Result<()> {
         let (process, address) = (self.process.as_mut().context("the node does not run")?, &self.address);
-        let ready = wait::wait_until("Kafka to answer", READY_WITHIN, || {
+        let ready = wait::wait_until("Kafka to answer", HANGS_AFTER, || {
             if !process.is_running()? {
                 bail!("Kafka has ended");
             }
@@ -95,7 +89,7 @@ impl Node {
 
     /// Waits until it has ended, by itself or not; its exit code.
     pub(crate) fn wait_until_it_ends(&mut self) -> Result<i32> {
-        let code = self.running()?.wait(STOPS_WITHIN)?;
+        let code = self.running()?.wait(HANGS_AFTER)?;
         self.process = None;
         Ok(code)
     }

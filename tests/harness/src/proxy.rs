@@ -151,8 +151,8 @@ mod tests {
 
     use super::*;
     use crate::ports;
+    use crate::wait::HANGS_AFTER;
 
-    const LIMIT: Duration = Duration::from_secs(10);
     const A_MOMENT: Duration = Duration::from_millis(200);
 
     /// A server that answers each byte with the next one, and the proxy before it.
@@ -172,8 +172,8 @@ mod tests {
     }
 
     fn client(port: u16) -> TcpStream {
-        let stream = TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), LIMIT).unwrap();
-        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        let stream = TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), HANGS_AFTER).unwrap();
+        stream.set_read_timeout(Some(HANGS_AFTER)).unwrap();
         stream
     }
 
@@ -199,7 +199,7 @@ mod tests {
             stream.write_all(&[1]).unwrap();
             stream.set_read_timeout(Some(A_MOMENT)).unwrap();
             assert_eq!(answer(&mut stream).unwrap_err().kind(), ErrorKind::WouldBlock);
-            stream.set_read_timeout(Some(LIMIT)).unwrap();
+            stream.set_read_timeout(Some(HANGS_AFTER)).unwrap();
             proxy.set(Path::Open);
             assert_eq!(answer(&mut stream).unwrap(), 2);
         }
@@ -228,7 +228,7 @@ mod tests {
         let proxy = Proxy::start(port, target).unwrap();
         let mut stream = client(port);
         let (mut server, _) = listener.accept().unwrap();
-        server.set_read_timeout(Some(LIMIT)).unwrap();
+        server.set_read_timeout(Some(HANGS_AFTER)).unwrap();
         proxy.set(Path::Held);
         stream.write_all(b"late").unwrap();
         drop(stream);

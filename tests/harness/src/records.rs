@@ -10,8 +10,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-/// For one answer of a broker that is there.
-const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+use crate::wait::HANGS_AFTER;
 
 /// One record of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +57,7 @@ impl RawRecord {
 /// Every committed record of a topic, by partition and offset. A topic that does not exist has none.
 pub fn read_topic(bootstrap_servers: &str, topic: &str) -> Result<Vec<RawRecord>> {
     let consumer = consumer(bootstrap_servers)?;
-    let metadata = consumer.fetch_metadata(Some(topic), ANSWER_WITHIN)?;
+    let metadata = consumer.fetch_metadata(Some(topic), HANGS_AFTER)?;
     let partitions = metadata.topics().iter().map(|topic| topic.partitions().len()).sum::<usize>();
     let mut all = read(&consumer, &BTreeMap::from([(topic.to_owned(), i32::try_from(partitions)?)]))?;
     Ok(all.remove(topic).unwrap_or_default())
@@ -104,8 +103,8 @@ fn scan_with(
     consumer.assign(&list)?;
     let mut at_end = 0;
     while at_end < list.count() {
-        match consumer.poll(ANSWER_WITHIN) {
-            None => bail!("no answer within {} s", ANSWER_WITHIN.as_secs()),
+        match consumer.poll(HANGS_AFTER) {
+            None => bail!("no answer within {} s", HANGS_AFTER.as_secs()),
             Some(Err(KafkaError::PartitionEOF(_))) => at_end += 1,
             Some(Err(error)) => return Err(error).context("cannot read"),
             Some(Ok(message)) => take(raw(&message))?,
@@ -160,14 +159,14 @@ fn raw(message: &BorrowedMessage<'_>) -> RawRecord {
 
 /// All topics whose names begin with `prefix`, with the number of their partitions.
 pub fn topics(bootstrap_servers: &str, prefix: &str) -> Result<BTreeMap<String, i32>> {
-    let metadata = consumer(bootstrap_servers)?.fetch_metadata(None, ANSWER_WITHIN)?;
+    let metadata = consumer(bootstrap_servers)?.fetch_metadata(None, HANGS_AFTER)?;
     let topics = metadata.topics().iter().filter(|topic| topic.name().starts_with(prefix));
     topics.map(|topic| Ok((topic.name().to_owned(), i32::try_from(topic.partitions().len())?))).collect()
 }
 
 /// The leader of each partition of a topic; -1 if it has none.
 pub(crate) fn leaders(bootstrap_servers: &str, topic: &str) -> Result<Vec<i32>> {
-    let metadata = consumer(bootstrap_servers)?.fetch_metadata(Some(topic), ANSWER_WITHIN)?;
+    let metadata = consumer(bootstrap_servers)?.fetch_metadata(Some(topic), HANGS_AFTER)?;
     let mut leaders: Vec<(i32, i32)> = metadata
         .topics()
         .iter()
@@ -180,7 +179,7 @@ pub(crate) fn leaders(bootstrap_servers: &str, topic: &str) -> Result<Vec<i32>> 
 
 /// Partitions of all topics that have fewer copies in step than they should have.
 pub(crate) fn lagging_partitions(bootstrap_servers: &str) -> Result<usize> {
-    let metadata = consumer(bootstrap_servers)?.fetch_metadata(None, ANSWER_WITHIN)?;
+    let metadata = consumer(bootstrap_servers)?.fetch_metadata(None, HANGS_AFTER)?;
     let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
     Ok(partitions.filter(|one| one.isr().len() < one.replicas().len() || one.leader() < 0).count())
 }
@@ -206,13 +205,12 @@ pub fn standings(
         Ok(config(bootstrap_servers).set("group.id", group).set("isolation.level", isolation).create()?)
     };
     let (committed, uncommitted) = (member("read_committed")?, member("read_uncommitted")?);
-    let offsets = committed.committed_offsets(beginnings(topics)?, ANSWER_WITHIN)?;
+    let offsets = committed.committed_offsets(beginnings(topics)?, HANGS_AFTER)?;
     let mut standings = BTreeMap::new();
     for offset in offsets.elements() {
         let (topic, partition) = (offset.topic(), offset.partition());
-        let end = |consumer: &BaseConsumer| {
-            Ok::<_, KafkaError>(consumer.fetch_watermarks(topic, partition, ANSWER_WITHIN)?.1)
-        };
+        let end =
+            |consumer: &BaseConsumer| Ok::<_, KafkaError>(consumer.fetch_watermarks(topic, partition, HANGS_AFTER)?.1);
         let standing = Standing {
             written: end(&uncommitted)?,
             stable: end(&committed)?,
@@ -228,7 +226,7 @@ pub fn standings(
 pub fn written(bootstrap_servers: &str, topic: &str) -> Result<i64> {
     let consumer = consumer(bootstrap_servers)?;
     let partitions = topics(bootstrap_servers, topic)?.get(topic).copied().unwrap_or(0);
-    (0..partitions).map(|partition| Ok(consumer.fetch_watermarks(topic, partition, ANSWER_WITHIN)?.1)).sum()
+    (0..partitions).map(|partition| Ok(consumer.fetch_watermarks(topic, partition, HANGS_AFTER)?.1)).sum()
 }
 
 /// The version of the client library, the same for the harness and for the bus.
@@ -237,7 +235,7 @@ pub fn client_version() -> String {
     rdkafka::util::get_rdkafka_version().1
 }
 
-/// Whether a broker answers at once.
+/// Whether a broker answers at once. One that does not may only be slow: who wants it to answer waits for it.
 #[must_use]
 pub fn answers(bootstrap_servers: &str) -> bool {
     let metadata = consumer(bootstrap_servers)

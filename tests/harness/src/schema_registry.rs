@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use apache_avro::Schema;
@@ -10,8 +9,7 @@ use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value;
 use serde_json::{Value as Json, json};
 
-/// For one answer of a registry that is there.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+use crate::wait::HANGS_AFTER;
 
 /// Asks one registry, and keeps the schemas that it has given.
 #[derive(Debug)]
@@ -29,7 +27,7 @@ impl SchemaRegistry {
             url: url.trim_end_matches('/').to_owned(),
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()?,
             // No connection is kept: the registry may be another process by the next call.
-            client: reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(ANSWER_WITHIN).build()?,
+            client: reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(HANGS_AFTER).build()?,
             schemas: Mutex::default(),
         })
     }

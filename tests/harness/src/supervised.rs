@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
-use crate::wait::wait_for;
+use crate::wait::{HANGS_AFTER, wait_for};
 
 /// `$1` the file for the output, `$2` the file for the words, `$3` a folder to remove or nothing, then the command.
 ///
@@ -41,9 +41,6 @@ kill "$watcher"
 if wait "$watcher" && [ -n "$folder" ]; then rm -rf "$folder"; fi
 exit "$code"
 "#;
-
-/// Longer than any supervisor needs to kill, wait and remove a folder.
-const SUPERVISOR_ENDS_WITHIN: Duration = Duration::from_secs(20);
 
 /// What a process needs to start.
 #[derive(Debug, Clone)]
@@ -171,7 +168,7 @@ impl Drop for Supervised {
     fn drop(&mut self) {
         drop(self.lifeline.take());
         let start = Instant::now();
-        while start.elapsed() < SUPERVISOR_ENDS_WITHIN {
+        while start.elapsed() < HANGS_AFTER {
             match self.supervisor.try_wait() {
                 Ok(None) => std::thread::sleep(Duration::from_millis(10)),
                 Ok(Some(_)) | Err(_) => return,
@@ -191,8 +188,6 @@ fn read_lossy(path: &Path) -> Result<String> {
 mod tests {
     use super::*;
 
-    const LIMIT: Duration = Duration::from_secs(10);
-
     fn shell(folder: &Path, script: &str, remove: Option<PathBuf>) -> Supervised {
         Supervised::start(&Start {
             program: Path::new("/bin/sh"),
@@ -210,7 +205,7 @@ mod tests {
     fn captures_output_words_and_exit_code() {
         let folder = tempfile::tempdir().unwrap();
         let mut process = shell(folder.path(), "echo $GREETING; echo \"no home: $HOME\" >&2; exit 7", None);
-        assert_eq!(process.wait(LIMIT).unwrap(), 7);
+        assert_eq!(process.wait(HANGS_AFTER).unwrap(), 7);
         assert_eq!(process.output().unwrap(), "salaam\n");
         assert_eq!(process.words().unwrap(), "no home: \n");
     }
@@ -221,7 +216,7 @@ mod tests {
         let mut process = shell(folder.path(), "exec sleep 60", None);
         assert!(process.is_running().unwrap());
         process.signal(Signal::KILL).unwrap();
-        assert_eq!(process.wait(LIMIT).unwrap(), 128 + 9);
+        assert_eq!(process.wait(HANGS_AFTER).unwrap(), 128 + 9);
         assert!(process.signal(Signal::TERM).is_err());
     }
 
@@ -231,7 +226,7 @@ mod tests {
         let storage = folder.path().join("storage");
         fs::create_dir(&storage).unwrap();
         let mut process = shell(folder.path(), "true", Some(storage.clone()));
-        process.wait(LIMIT).unwrap();
+        process.wait(HANGS_AFTER).unwrap();
         drop(process);
         assert!(storage.exists());
         let process = shell(folder.path(), "exec sleep 60", Some(storage.clone()));
@@ -251,12 +246,12 @@ mod tests {
         let script = "mkfifo pipe; sh supervisor.sh inner.out inner.err \"$PWD/storage\" sleep 60 <pipe >pid & \
                       exec 9>pipe; while [ ! -s pid ]; do :; done; echo ready; sleep 60 9>&-";
         let mut player = shell(folder.path(), script, None);
-        wait_for("the inner process", LIMIT, || Ok(player.output()?.contains("ready").then_some(()))).unwrap();
+        wait_for("the inner process", HANGS_AFTER, || Ok(player.output()?.contains("ready").then_some(()))).unwrap();
         let inner = fs::read_to_string(folder.path().join("pid")).unwrap().trim().parse().unwrap();
         let inner = Pid::from_raw(inner).unwrap();
         assert!(rustix::process::test_kill_process(inner).is_ok());
         player.signal(Signal::KILL).unwrap();
-        wait_for("the storage to go", LIMIT, || Ok((!storage.exists()).then_some(()))).unwrap();
+        wait_for("the storage to go", HANGS_AFTER, || Ok((!storage.exists()).then_some(()))).unwrap();
         assert!(rustix::process::test_kill_process(inner).is_err(), "the inner process still runs");
     }
 }

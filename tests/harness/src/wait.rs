@@ -5,6 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+/// The limit of every wait for something that comes by itself. Only what hangs reaches it: what takes longest on an idle
+/// machine, a broker that is missed and comes back, takes half a minute, and a busy machine was seen to be seven times slower.
+/// How soon something must come is no business of a test's limit.
+pub const HANGS_AFTER: Duration = Duration::from_secs(240);
+
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 

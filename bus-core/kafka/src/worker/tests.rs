@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use barid_harness::HANGS_AFTER;
 use rdkafka::consumer::{Consumer, RebalanceProtocol};
 
 use super::lanes::list;
@@ -41,7 +42,7 @@ fn partitions_that_are_revoked_before_they_were_taken_up_are_forgotten_and_the_o
     let consumer = slot.subscribe().unwrap();
     let started = Instant::now();
     while slot.lanes.assigned().len() < 2 {
-        assert!(started.elapsed() < Duration::from_secs(20), "no assignment");
+        assert!(started.elapsed() < HANGS_AFTER, "no assignment");
         assert!(consumer.poll(Duration::from_millis(10)).is_none_or(|polled| polled.is_err()));
         while let Some(rebalance) = consumer.context().next_rebalance() {
             assert!(slot.rebalance(&consumer, rebalance).is_ok());
@@ -63,7 +64,7 @@ fn partitions_that_are_revoked_before_they_were_taken_up_are_forgotten_and_the_o
     let assigned_again = slot.rebalance(&consumer, Rebalance::Assign(arriving)).is_ok();
     let one = list([("a", 0, 0)].into_iter());
     let revoked_again = slot.rebalance(&consumer, Rebalance::Revoke { partitions: one, lost: false }).is_ok();
-    while slot.lanes.is_empty() && started.elapsed() < Duration::from_secs(20) {
+    while slot.lanes.is_empty() && started.elapsed() < HANGS_AFTER {
         let _ = slot.take_arriving(&consumer);
     }
     let lanes = slot.lanes.assigned();

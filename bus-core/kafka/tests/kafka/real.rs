@@ -10,14 +10,10 @@ mod reading;
 mod transactions;
 mod workers;
 
-use std::time::Duration;
-
 use barid_harness::shared_kafka;
 use barid_kafka::{Admin, Cluster, NewTopic};
 
 use crate::support::{committed, sorted_values, unique, values};
-
-const LIMIT: Duration = Duration::from_secs(60);
 
 fn at(bootstrap_servers: &str) -> Cluster {
     Cluster::at(bootstrap_servers, "barid-kafka-tests").unwrap()

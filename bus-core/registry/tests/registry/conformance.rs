@@ -58,8 +58,9 @@ fn registries_differ_where_the_page_says_and_nowhere_else() -> Result<()> {
     for ((case, memory), topic) in cases.iter().zip(&embedded).zip(answers(on_topic.client.url(), &cases)?) {
         assert_eq!(*memory, topic, "{}: in memory and on a topic", case.what);
     }
-    let apicurio = Apicurio::start()?;
-    let (table, _) = table(&cases, &embedded, &answers(&apicurio.url(), &cases)?);
+    let mut apicurio = Apicurio::start()?;
+    let answered = answers(&apicurio.url(), &cases).with_context(|| apicurio.diagnosis())?;
+    let (table, _) = table(&cases, &embedded, &answered);
 
     let path = cache::checkout().join(PAGE);
     let page = fs::read_to_string(&path).with_context(|| format!("`{PAGE}` cannot be read"))?;

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use anyhow::{Result, anyhow, ensure};
-use barid_harness::{SchemaRegistry, wait_until};
+use barid_harness::{HANGS_AFTER, SchemaRegistry, wait_until};
 use serde_json::{Value, json};
 
-use crate::support::{Instance, LIMIT, V1, V2, numbered, topic};
+use crate::support::{Instance, V1, V2, numbered, topic};
 
 fn wait_for_one_leader(instances: &[&Instance]) -> Result<usize> {
     let mut leader = 0;
-    wait_until("exactly one instance to lead", LIMIT, || {
+    wait_until("exactly one instance to lead", HANGS_AFTER, || {
         let leading: Vec<usize> = (0..instances.len()).filter(|index| instances[*index].leads()).collect();
         leader = leading.first().copied().unwrap_or_default();
         Ok(leading.len() == 1)
@@ -37,7 +37,7 @@ fn a_change_at_either_instance_is_seen_at_both_at_once_where_it_was_made() -> Re
     // Refusals come through as the leader gives them.
     let (status, body) = follower.client.request("DELETE", "/subjects/none", None)?;
     assert_eq!((status, &body["error_code"]), (404, &json!(40401)), "{body}");
-    wait_until("both to show the same", LIMIT, || Ok(leader.picture()? == follower.picture()?))?;
+    wait_until("both to show the same", HANGS_AFTER, || Ok(leader.picture()? == follower.picture()?))?;
     assert_eq!(leader.get("/subjects?deleted=true")?, json!(["a"]));
     Ok(())
 }
@@ -74,7 +74,7 @@ fn registrations_at_two_instances_at_once_give_no_id_and_no_version_twice() -> R
     assert_eq!(all, (1..=u32::try_from(2 * EACH)?).collect(), "each id once, none left out");
     for instance in &instances {
         let expected: Vec<u64> = (1..=2 * EACH as u64).collect();
-        wait_until("all versions to be seen", LIMIT, || Ok(instance.client.versions("busy")? == expected))?;
+        wait_until("all versions to be seen", HANGS_AFTER, || Ok(instance.client.versions("busy")? == expected))?;
     }
     Ok(())
 }
@@ -100,7 +100,7 @@ fn no_change_fails_while_the_leader_ends() -> Result<()> {
         });
         let more = |more: usize| {
             let enough = count.load(Ordering::SeqCst) + more;
-            wait_until("more registrations", LIMIT, || {
+            wait_until("more registrations", HANGS_AFTER, || {
                 Ok(writer.is_finished() || count.load(Ordering::SeqCst) >= enough)
             })
         };
@@ -125,6 +125,6 @@ fn when_the_leader_ends_another_leads_and_goes_on_with_the_next_id() -> Result<(
     let third = Instance::start(&topic)?;
     assert_eq!(third.id("a3", &numbered(3))?, 3);
     let picture: Value = second.picture()?;
-    wait_until("the third to show the same", LIMIT, || Ok(third.picture()? == picture))?;
+    wait_until("the third to show the same", HANGS_AFTER, || Ok(third.picture()? == picture))?;
     Ok(())
 }

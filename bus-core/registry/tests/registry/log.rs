@@ -1,10 +1,10 @@
 //! The topic: what is written into it, what is read out of it, and what compaction leaves.
 
 use anyhow::{Context, Result};
-use barid_harness::{admin, shared_kafka, wait_until};
+use barid_harness::{HANGS_AFTER, admin, shared_kafka, wait_until};
 use serde_json::{Value, json};
 
-use crate::support::{Instance, LIMIT, NO_DEFAULT, V1, V2, make, numbered, read, topic, write};
+use crate::support::{Instance, NO_DEFAULT, V1, V2, make, numbered, read, topic, write};
 
 /// `SCHEMA` records as Confluent's registry writes them.
 fn schema_key(subject: &str, version: u32) -> String {
@@ -180,7 +180,7 @@ fn compaction_loses_nothing_and_an_id_is_never_given_again() -> Result<()> {
     instance.done("DELETE", "/subjects/s4?permanent=true", None)?;
     let gone = schema_key("s4", 1);
     let mut level = ["FULL", "BACKWARD"].into_iter().cycle();
-    wait_until("compaction to remove every trace of the highest id", LIMIT, || {
+    wait_until("compaction to remove every trace of the highest id", HANGS_AFTER, || {
         // A segment is closed only when something comes after it.
         instance.done("PUT", "/config/s0", level.next().map(|level| json!({ "compatibility": level })))?;
         Ok(read(&topic)?.iter().all(|record| record.key.as_deref() != Some(gone.as_bytes())))

@@ -1,16 +1,13 @@
 //! An instance of the registry in this process, on a topic of the test's own.
 
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use barid_harness::{SchemaRegistry, admin, ports, shared_kafka, unique_prefix, wait_until};
+use barid_harness::{HANGS_AFTER, SchemaRegistry, admin, ports, shared_kafka, unique_prefix, wait_until};
 use barid_kafka::{Cluster, Outgoing, Record, StopSignal, TransactionalProducer, read_to_high_watermark};
 use barid_registry::{RegistryError, TopicRegistry, TopicRegistrySettings};
 use barid_telemetry::{Metrics, Readiness};
 use serde_json::{Value, json};
-
-pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 pub(crate) const V1: &str =
     r#"{"type":"record","name":"Case","namespace":"ir.test","fields":[{"name":"id","type":"string"}]}"#;
@@ -46,7 +43,7 @@ impl Instance {
     /// Returns when it answers and some instance can make changes.
     pub(crate) fn start(topic: &str) -> Result<Self> {
         let instance = Self::begin(topic)?;
-        wait_until("the instance to be ready", LIMIT, || Ok(instance.readiness.is_ready()))?;
+        wait_until("the instance to be ready", HANGS_AFTER, || Ok(instance.readiness.is_ready()))?;
         Ok(instance)
     }
 

@@ -1,12 +1,11 @@
 //! Commands about rows in quarantine, as the connector carries them out.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use barid_codec::RecordCodec;
 use barid_connector::command::{DROP, FIX, ROWS, SET};
 use barid_connector::quarantine;
-use barid_harness::wait_until;
+use barid_harness::{HANGS_AFTER, wait_until};
 use barid_kafka::{Outgoing, StopSignal, TransactionalProducer};
 use barid_schemas::Millis;
 use barid_schemas::records::{Command, CommandsPosition, QuarantinedRow, Schema, SourcePosition};
@@ -14,7 +13,6 @@ use uuid::Uuid;
 
 use crate::town::{AGENCY, FIRST, Town};
 
-const LIMIT: Duration = Duration::from_secs(20);
 const DAMAGED: &str = "1;ثبت;1401/01/01;9901001172";
 
 /// A town with one row at fault and one that waits behind it; the key of the first.
@@ -87,9 +85,9 @@ fn a_connector_that_runs_carries_out_what_comes_and_goes_on_reading() {
     let stop = StopSignal::new();
     let running = town.start(&stop);
     ask(&town, &[command(1, DROP, &key)]);
-    wait_until("the case to go on", LIMIT, || Ok(town.events().len() == 2)).unwrap();
+    wait_until("the case to go on", HANGS_AFTER, || Ok(town.events().len() == 2)).unwrap();
     town.export("second.csv", &[DAMAGED, FIRST[1], FIRST[2], "1;صدور;1401/03/01;9901001171"]);
-    wait_until("the next export to be read", LIMIT, || Ok(town.events().len() == 3)).unwrap();
+    wait_until("the next export to be read", HANGS_AFTER, || Ok(town.events().len() == 3)).unwrap();
     stop.stop();
     let report = running.join().unwrap().unwrap();
     assert_eq!(report.files.last().unwrap().quarantined, 0);

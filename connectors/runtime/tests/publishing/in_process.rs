@@ -7,14 +7,11 @@ use std::time::{Duration, Instant};
 
 use barid_connector::source::{SourceReason, fingerprint};
 use barid_connector::{ConnectorError, Report};
-use barid_harness::wait_until;
+use barid_harness::{HANGS_AFTER, wait_until};
 use barid_kafka::{Cluster, StopSignal};
 use barid_schemas::records::{CaseState, QuarantinedRow, SourcePosition};
 
 use crate::town::{CONNECTOR, FIRST, Town};
-
-/// For what a connector that runs does within moments.
-const LIMIT: Duration = Duration::from_secs(20);
 
 fn counts(report: &Report, file: &str) -> (u64, u64, u64, u64, u64) {
     let found = report.files.iter().find(|found| found.file == file).unwrap();
@@ -136,11 +133,11 @@ fn a_folder_is_watched_until_the_stop_signal() {
     let stop = StopSignal::new();
     let running = town.start(&stop);
     town.export("first.csv", &FIRST);
-    wait_until("the export to be published", LIMIT, || Ok(town.events().len() == 3)).unwrap();
+    wait_until("the export to be published", HANGS_AFTER, || Ok(town.events().len() == 3)).unwrap();
     let begun = Instant::now();
     stop.stop();
     let report = running.join().unwrap().unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?} to stop", begun.elapsed());
+    assert!(begun.elapsed() < HANGS_AFTER, "it took {:?} to stop", begun.elapsed());
     assert_eq!(report.events, 3);
 }
 
@@ -219,11 +216,12 @@ fn a_stop_ends_the_waiting_for_a_broker_that_is_away() {
         std::thread::spawn(move || connector.run(&stop))
     };
     let is_away = || town.readiness.failing().iter().any(|(name, _)| name == "kafka");
-    wait_until("the connector to miss the broker", LIMIT, || Ok(!town.readiness.is_ready() && is_away())).unwrap();
+    wait_until("the connector to miss the broker", HANGS_AFTER, || Ok(!town.readiness.is_ready() && is_away()))
+        .unwrap();
     let begun = Instant::now();
     stop.stop();
     assert!(running.join().unwrap().is_ok());
-    assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?} to stop", begun.elapsed());
+    assert!(begun.elapsed() < HANGS_AFTER, "it took {:?} to stop", begun.elapsed());
 }
 
 #[test]

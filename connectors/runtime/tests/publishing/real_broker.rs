@@ -1,17 +1,13 @@
 //! The role on a real broker: what only that can show.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use barid_connector::ConnectorError;
 use barid_harness::kafka::shared_kafka;
-use barid_harness::{Kafka, wait_until};
+use barid_harness::{HANGS_AFTER, Kafka, wait_until};
 use barid_kafka::StopSignal;
 
 use crate::town::{Town, Watching};
-
-const LIMIT: Duration = Duration::from_secs(60);
-/// A role has to be gone this long after it was asked to end.
-const ENDS_WITHIN: Duration = Duration::from_secs(5);
 
 /// The statuses of a case in their order.
 const STATUSES: [(&str, &str); 3] = [("ثبت", "submitted"), ("موافقت", "approved"), ("صدور", "issued")];
@@ -42,7 +38,7 @@ fn assert_ends(running: Watching, stop: &StopSignal) {
     let asked = Instant::now();
     stop.stop();
     running.join().unwrap().unwrap();
-    assert!(asked.elapsed() < ENDS_WITHIN, "it took {:?} to end", asked.elapsed());
+    assert!(asked.elapsed() < HANGS_AFTER, "it took {:?} to end", asked.elapsed());
 }
 
 #[test]
@@ -52,11 +48,11 @@ fn a_second_connector_that_takes_over_in_the_middle_loses_and_doubles_nothing() 
     town.export("first.csv", &rows(0..CASES));
     let (stop, other_stop) = (StopSignal::new(), StopSignal::new());
     let first = town.start(&stop);
-    wait_until("the first to be in the middle", LIMIT, || Ok(town.events().len() > CASES / 10)).unwrap();
+    wait_until("the first to be in the middle", HANGS_AFTER, || Ok(town.events().len() > CASES / 10)).unwrap();
     let second = town.start(&other_stop);
     let ended = first.join().unwrap();
     assert!(matches!(ended, Err(ConnectorError::Fenced { .. })), "{ended:?}");
-    wait_until("the second to finish", LIMIT, || Ok(town.events().len() >= CASES * STATUSES.len())).unwrap();
+    wait_until("the second to finish", HANGS_AFTER, || Ok(town.events().len() >= CASES * STATUSES.len())).unwrap();
     assert_exactly_once(&town, CASES);
     assert_ends(second, &other_stop);
 }
@@ -67,9 +63,9 @@ fn an_idle_connector_learns_from_its_heartbeat_that_another_has_taken_over() {
     let (stop, other_stop) = (StopSignal::new(), StopSignal::new());
     let first = town.start(&stop);
     let lives = || !town.records(&town.topics.heartbeats()).is_empty();
-    wait_until("the first to live", LIMIT, || Ok(lives())).unwrap();
+    wait_until("the first to live", HANGS_AFTER, || Ok(lives())).unwrap();
     let second = town.start(&other_stop);
-    wait_until("the first to end", LIMIT, || Ok(first.is_finished())).unwrap();
+    wait_until("the first to end", HANGS_AFTER, || Ok(first.is_finished())).unwrap();
     assert!(matches!(first.join().unwrap(), Err(ConnectorError::Fenced { .. })));
     assert!(!second.is_finished());
     assert_ends(second, &other_stop);
@@ -83,12 +79,12 @@ fn a_broker_that_is_away_in_the_middle_is_waited_for() {
     let stop = StopSignal::new();
     let running = town.start(&stop);
     town.export("first.csv", &rows(0..CASES));
-    wait_until("the connector to be in the middle", LIMIT, || Ok(town.events().len() > 10)).unwrap();
+    wait_until("the connector to be in the middle", HANGS_AFTER, || Ok(town.events().len() > 10)).unwrap();
     kafka.kill().unwrap();
     // The next export arrives while the broker is away; it holds the first one's rows too.
     town.export("second.csv", &rows(0..CASES + 50));
     kafka.restart().unwrap();
-    wait_until("everything to be published", LIMIT, || Ok(town.events().len() >= (CASES + 50) * STATUSES.len()))
+    wait_until("everything to be published", HANGS_AFTER, || Ok(town.events().len() >= (CASES + 50) * STATUSES.len()))
         .unwrap();
     assert_exactly_once(&town, CASES + 50);
     kafka.kill().unwrap();

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use barid_harness::HANGS_AFTER;
 use barid_kafka::{Admin, Cluster, KafkaError, NewTopic, StopSignal};
 
-use super::{LIMIT, cluster, topic_with};
+use super::{cluster, topic_with};
 use crate::support::wait_for;
 
 #[test]
@@ -17,12 +18,14 @@ fn topics_are_created_described_and_changed_one_setting_at_a_time() {
         .create(&[NewTopic { name: name.clone(), partitions: 3, replication: None, config: BTreeMap::new() }])
         .unwrap();
     assert_eq!(again, [Err(KafkaError::TopicExists { topic: name.clone() })]);
-    wait_for("the topic to be listed", LIMIT, || admin.topics().unwrap().contains(&name));
+    wait_for("the topic to be listed", HANGS_AFTER, || admin.topics().unwrap().contains(&name));
     let described = admin.describe(&name).unwrap().unwrap();
     assert_eq!((described.partitions, described.replication), (3, 1));
     assert_eq!(described.set_here, ["cleanup.policy", "retention.ms"]);
     admin.set_config(&name, &BTreeMap::from([("retention.ms".to_owned(), "2000000".to_owned())])).unwrap();
-    wait_for("the new setting", LIMIT, || admin.describe(&name).unwrap().unwrap().config["retention.ms"] == "2000000");
+    wait_for("the new setting", HANGS_AFTER, || {
+        admin.describe(&name).unwrap().unwrap().config["retention.ms"] == "2000000"
+    });
     assert_eq!(
         admin.describe(&name).unwrap().unwrap().config["cleanup.policy"],
         "compact",

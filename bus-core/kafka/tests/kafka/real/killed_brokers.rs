@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use barid_harness::Kafka;
+use barid_harness::{HANGS_AFTER, Kafka};
 use barid_kafka::{Input, RecordRef, Verdict, WorkerEvent};
 
-use super::{LIMIT, assert_exactly_once, at, topic};
+use super::{assert_exactly_once, at, topic};
 use crate::support::{Running, committed, produce, sorted_values, unique, wait_for};
 
 #[test]
@@ -15,18 +15,20 @@ fn a_broker_that_is_killed_and_started_again_costs_nothing_but_time() {
     let (from, to) = (topic(&cluster, "in", 4), topic(&cluster, "out", 2));
     produce(&cluster, &from, 0, 1_000);
     let worker = Running::start(&cluster, &from, &to, &unique("g"), &unique("w"));
-    wait_for("the worker to work", LIMIT, || worker.log.committed() == 1_000);
+    wait_for("the worker to work", HANGS_AFTER, || worker.log.committed() == 1_000);
     // Nothing is open when the broker dies. A lone broker (seen with Apache Kafka 4.3.1) that starts again and finds a transaction that has timed out meanwhile
     // skips the abort marker of partitions that have no leader yet ("likely deleted already"), and the next commit of the same producer makes the aborted
     // records visible. No client can help that; partitions with replicas always have a leader.
     kafka.kill().unwrap();
-    wait_for("the word that the broker is away", LIMIT, || {
+    wait_for("the word that the broker is away", HANGS_AFTER, || {
         worker.log.saw(|event| matches!(event, WorkerEvent::BrokerAway { .. }))
     });
     kafka.restart().unwrap();
-    wait_for("the word that it is back", LIMIT, || worker.log.saw(|event| matches!(event, WorkerEvent::BrokerBack)));
+    wait_for("the word that it is back", HANGS_AFTER, || {
+        worker.log.saw(|event| matches!(event, WorkerEvent::BrokerBack))
+    });
     produce(&cluster, &from, 1_000, 1_000);
-    wait_for("all records", LIMIT, || committed(&cluster, &to).len() >= 2_000);
+    wait_for("all records", HANGS_AFTER, || committed(&cluster, &to).len() >= 2_000);
     worker.stop().0.unwrap();
     assert_exactly_once(&cluster, &to, 2_000);
 }
@@ -42,10 +44,10 @@ fn a_broker_that_is_killed_in_the_middle_of_a_transaction_loses_nothing() {
         Verdict::Done
     });
     let worker = Running::start_with(&cluster, Input::Topics(vec![from]), &to, &unique("g"), &unique("w"), slow);
-    wait_for("the worker to work", LIMIT, || worker.log.committed() > 500);
+    wait_for("the worker to work", HANGS_AFTER, || worker.log.committed() > 500);
     kafka.kill().unwrap();
     kafka.restart().unwrap();
-    wait_for("the rest", LIMIT, || worker.log.committed() >= 3_000);
+    wait_for("the rest", HANGS_AFTER, || worker.log.committed() >= 3_000);
     worker.stop().0.unwrap();
     // Not `assert_exactly_once`, for the reason that stands in the test above.
     let mut found = sorted_values(&committed(&cluster, &to));

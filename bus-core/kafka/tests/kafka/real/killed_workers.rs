@@ -3,9 +3,10 @@
 use std::process::{Child, Command};
 use std::sync::atomic::Ordering;
 
+use barid_harness::HANGS_AFTER;
 use barid_kafka::Admin;
 
-use super::{LIMIT, assert_exactly_once, cluster, topic};
+use super::{assert_exactly_once, cluster, topic};
 use crate::support::{Running, committed, produce, unique, wait_for};
 
 /// A process that runs a worker until it is killed.
@@ -27,12 +28,12 @@ fn survives_kills(name: impl Fn(usize) -> String) {
         let mut worker = spawn_worker(&from, &to, &group, &name(round));
         let admin = Admin::new(&cluster).unwrap();
         let high = || (0..2).map(|partition| admin.watermarks(&to, partition).unwrap().high as usize).sum::<usize>();
-        wait_for("the process to write", LIMIT, || high() > before + 150);
+        wait_for("the process to write", HANGS_AFTER, || high() > before + 150);
         worker.kill().unwrap();
         worker.wait().unwrap();
     }
     let last = Running::start(&cluster, &from, &to, &group, &name(3));
-    wait_for("the rest", LIMIT, || {
+    wait_for("the rest", HANGS_AFTER, || {
         assert!(!last.is_finished(), "the last worker has ended");
         last.log.processed.load(Ordering::SeqCst) > 0 && committed(&cluster, &to).len() >= 3_000
     });

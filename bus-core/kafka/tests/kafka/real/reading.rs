@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use barid_harness::HANGS_AFTER;
 use barid_kafka::{
     Admin, Follower, KafkaError, NewTopic, SnapshotSummary, StopSignal, Tail, TailFrom, TailStep, TailUntil,
     TransactionalProducer, read_all_to_high_watermark, read_to_high_watermark,
 };
 
-use super::{LIMIT, cluster, numbers, topic};
+use super::{cluster, numbers, topic};
 use crate::support::{committed, outgoing, produce, sorted_values, unique, values, wait_for};
 
 #[test]
@@ -20,7 +21,7 @@ fn a_snapshot_waits_for_anothers_open_transaction_and_misses_nothing_behind_it()
     slow.begin().unwrap();
     slow.send(&outgoing(&topic, "k", "slow")).unwrap();
     let admin = Admin::new(&cluster).unwrap();
-    wait_for("the open record", LIMIT, || admin.watermarks(&topic, 0).unwrap().high == 1);
+    wait_for("the open record", HANGS_AFTER, || admin.watermarks(&topic, 0).unwrap().high == 1);
     let mut quick = TransactionalProducer::connect(&cluster, &unique("quick"), &stop).unwrap();
     quick.begin().unwrap();
     quick.send(&outgoing(&topic, "k", "quick")).unwrap();
@@ -29,7 +30,7 @@ fn a_snapshot_waits_for_anothers_open_transaction_and_misses_nothing_behind_it()
     let (reading, name) = (cluster.clone(), topic.clone());
     let snapshot = std::thread::spawn(move || committed(&reading, &name));
     let started = Instant::now();
-    wait_for("the snapshot to be waiting", LIMIT, || started.elapsed() > Duration::from_secs(1));
+    wait_for("the snapshot to be waiting", HANGS_AFTER, || started.elapsed() > Duration::from_secs(1));
     assert!(!snapshot.is_finished(), "a snapshot must not end before the open transaction does");
     slow.commit().unwrap();
     assert_eq!(values(&snapshot.join().unwrap()), ["slow", "quick"]);
@@ -44,7 +45,7 @@ fn a_snapshot_that_is_stopped_while_it_waits_says_so() {
     slow.begin().unwrap();
     slow.send(&outgoing(&topic, "k", "slow")).unwrap();
     let admin = Admin::new(&cluster).unwrap();
-    wait_for("the open record", LIMIT, || admin.watermarks(&topic, 0).unwrap().high == 1);
+    wait_for("the open record", HANGS_AFTER, || admin.watermarks(&topic, 0).unwrap().high == 1);
     let (reading, name, signal) = (cluster.clone(), topic.clone(), stop.clone());
     let snapshot = std::thread::spawn(move || read_to_high_watermark(&reading, &name, &signal, |_| {}));
     stop.stop();
@@ -66,7 +67,7 @@ fn several_topics_are_read_one_after_another_each_to_its_own_end() {
     // In the log before it is taken back.
     let admin = Admin::new(&cluster).unwrap();
     let high = || (0..3).map(|partition| admin.watermarks(&aborted, partition).unwrap().high).sum::<i64>();
-    wait_for("the records that nobody may see", LIMIT, || high() >= 310);
+    wait_for("the records that nobody may see", HANGS_AFTER, || high() >= 310);
     producer.abort().unwrap();
 
     let topics = [&empty, &first, &aborted, &empty, &last, &first].map(Clone::clone);
@@ -145,7 +146,7 @@ fn a_follower_takes_up_a_topic_that_is_created_later() {
         .unwrap();
     produce(&cluster, &name, 0, 3);
     let mut seen = Vec::new();
-    wait_for("three records", LIMIT, || {
+    wait_for("three records", HANGS_AFTER, || {
         seen.extend(follower.poll(Duration::from_millis(100)));
         seen.len() == 3 && follower.caught_up()
     });
@@ -163,7 +164,7 @@ fn a_tail_hides_what_was_aborted_and_ends_at_the_mark() {
     let mut tail =
         Tail::open(&cluster, std::slice::from_ref(&topic), TailFrom::Beginning, TailUntil::HighWatermarks).unwrap();
     let mut seen = Vec::new();
-    wait_for("the end", LIMIT, || match tail.next(Duration::from_millis(200)).unwrap() {
+    wait_for("the end", HANGS_AFTER, || match tail.next(Duration::from_millis(200)).unwrap() {
         TailStep::Record(record) => {
             seen.push(record);
             false

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use barid_harness::HANGS_AFTER;
 use barid_kafka::{
     Admin, Input, NewTopic, RecordRef, StopSignal, TransactionalProducer, Verdict, WorkerError, WorkerEvent,
 };
 
-use super::{LIMIT, assert_exactly_once, cluster, topic, topic_with};
+use super::{assert_exactly_once, cluster, topic, topic_with};
 use crate::support::{Running, committed, outgoing, produce, unique, wait_for};
 
 #[test]
@@ -19,7 +20,7 @@ fn two_workers_of_the_same_name_fight_until_one_says_why_it_ends() {
     let workers =
         [Running::start(&cluster, &from, &to, &group, &name), Running::start(&cluster, &from, &to, &group, &name)];
     let mut written = 100;
-    wait_for("one of them to end", LIMIT, || {
+    wait_for("one of them to end", HANGS_AFTER, || {
         produce(&cluster, &from, written, 20);
         written += 20;
         workers.iter().any(Running::is_finished)
@@ -37,7 +38,7 @@ fn two_workers_of_the_same_name_fight_until_one_says_why_it_ends() {
     }
     // Whoever is left: start one more, and everything is there once.
     let last = Running::start(&cluster, &from, &to, &group, &name);
-    wait_for("all records", LIMIT, || committed(&cluster, &to).len() >= written);
+    wait_for("all records", HANGS_AFTER, || committed(&cluster, &to).len() >= written);
     last.stop().0.unwrap();
     assert_exactly_once(&cluster, &to, written);
 }
@@ -49,13 +50,13 @@ fn a_worker_goes_on_where_the_one_before_it_stopped() {
     let (group, name) = (unique("g"), unique("w"));
     produce(&cluster, &from, 0, 50);
     let worker = Running::start(&cluster, &from, &to, &group, &name);
-    wait_for("50 records", LIMIT, || worker.log.committed() == 50);
+    wait_for("50 records", HANGS_AFTER, || worker.log.committed() == 50);
     let (ended, took) = worker.stop();
     ended.unwrap();
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(took < HANGS_AFTER, "{took:?}");
     produce(&cluster, &from, 50, 50);
     let worker = Running::start(&cluster, &from, &to, &group, &name);
-    wait_for("the other 50", LIMIT, || worker.log.committed() == 50);
+    wait_for("the other 50", HANGS_AFTER, || worker.log.committed() == 50);
     worker.stop().0.unwrap();
     assert_exactly_once(&cluster, &to, 100);
     let offsets = Admin::new(&cluster).unwrap().committed_offsets(&group, &from).unwrap();
@@ -79,7 +80,7 @@ fn nothing_is_lost_or_doubled_while_workers_come_and_go() {
     let mut written = 0;
     // There is always something to read while the group changes.
     let mut until = |what: &str, condition: &dyn Fn() -> bool| {
-        wait_for(what, LIMIT, || {
+        wait_for(what, HANGS_AFTER, || {
             produce(&cluster, &from, written, 200);
             written += 200;
             condition()
@@ -95,9 +96,9 @@ fn nothing_is_lost_or_doubled_while_workers_come_and_go() {
     first.stop().0.unwrap();
     let written =
         until("the two that are left to have it all", &|| second.log.partitions() + third.log.partitions() == 6);
-    wait_for("all records", LIMIT, || committed(&cluster, &to).len() >= written);
+    wait_for("all records", HANGS_AFTER, || committed(&cluster, &to).len() >= written);
     assert!(second.log.saw(|event| matches!(event, WorkerEvent::Assigned { .. })));
-    wait_for("all partitions with the two that are left", LIMIT, || {
+    wait_for("all partitions with the two that are left", HANGS_AFTER, || {
         second.log.partitions() + third.log.partitions() == 6
     });
     third.stop().0.unwrap();
@@ -127,11 +128,11 @@ fn a_pattern_takes_up_a_topic_that_is_created_later() {
         &unique("w"),
         Box::new(|_| Verdict::Done),
     );
-    wait_for("the first topic", LIMIT, || worker.log.committed() == 10);
+    wait_for("the first topic", HANGS_AFTER, || worker.log.committed() == 10);
     let second = format!("{prefix}.b");
     create(&second);
     produce(&cluster, &second, 10, 10);
-    wait_for("the second topic", LIMIT, || worker.log.committed() == 20);
+    wait_for("the second topic", HANGS_AFTER, || worker.log.committed() == 20);
     worker.stop().0.unwrap();
     assert_exactly_once(&cluster, &to, 20);
 }
@@ -147,14 +148,14 @@ fn a_transaction_that_is_aborted_comes_again_whole() {
     producer.commit().unwrap();
     let worker = Running::start(&cluster, &from, &to, &unique("g"), &unique("w"));
     // The large record fails its transaction again and again, until the operator raises the limit of the topic.
-    wait_for("an abort", LIMIT, || {
+    wait_for("an abort", HANGS_AFTER, || {
         worker.log.saw(|event| matches!(event, WorkerEvent::Aborted { reason } if reason.contains(&to)))
     });
     Admin::new(&cluster)
         .unwrap()
         .set_config(&to, &BTreeMap::from([("max.message.bytes".to_owned(), "100000".to_owned())]))
         .unwrap();
-    wait_for("all records", LIMIT, || worker.log.committed() == 21);
+    wait_for("all records", HANGS_AFTER, || worker.log.committed() == 21);
     worker.stop().0.unwrap();
     assert_eq!(committed(&cluster, &to).len(), 21);
 }
