@@ -13,6 +13,7 @@ use barid_harness::{RawRecord, SchemaRegistry};
 use crate::feed::Fed;
 use crate::generator::{Generator, Step};
 use crate::rules::{Rules, Subscribers, service_and_status};
+use crate::stage::handle;
 
 /// So many offenders are told of each kind.
 const MOST_TOLD: usize = 8;
@@ -24,12 +25,20 @@ pub(crate) struct Verdict {
     pub(crate) events: u64,
     pub(crate) copies: u64,
     pub(crate) copies_due: u64,
+    /// Copies that are due because the subscriber watches a person.
+    pub(crate) matches: u64,
+    /// Rows that were at fault when they were laid down.
+    pub(crate) faulty: u64,
+    /// How often a row was put into quarantine, at fault or behind one that is.
+    pub(crate) quarantined: u64,
     pub(crate) lost: Offences,
     pub(crate) doubled: Offences,
     /// Copies that no permit gives, or of no event.
     pub(crate) unexpected: Offences,
     pub(crate) out_of_order: Offences,
     pub(crate) dead_letters: Offences,
+    /// Rows in quarantine though every row was corrected.
+    pub(crate) left_behind: Offences,
 }
 
 /// How many, and the first of them.
@@ -53,16 +62,18 @@ impl Verdict {
     pub(crate) fn is_good(&self) -> bool {
         self.offences().iter().all(|(_, offences)| offences.count == 0)
             && (self.events, self.copies) == (self.rows, self.copies_due)
+            && self.quarantined >= self.faulty
     }
 
     /// Every kind of offence with its name.
-    pub(crate) fn offences(&self) -> [(&'static str, &Offences); 5] {
+    pub(crate) fn offences(&self) -> [(&'static str, &Offences); 6] {
         [
             ("lost", &self.lost),
             ("doubled", &self.doubled),
             ("unexpected", &self.unexpected),
             ("out of order", &self.out_of_order),
             ("dead letters", &self.dead_letters),
+            ("left in quarantine", &self.left_behind),
         ]
     }
 }
@@ -73,6 +84,9 @@ struct Known {
     offset: i64,
     due: Subscribers,
     got: Subscribers,
+    /// Who must be told that it is about this watched person, by its number.
+    told: Subscribers,
+    person: usize,
 }
 
 /// Where order is promised: inbox, its partition, publisher, partition of its events.
@@ -88,10 +102,13 @@ struct Check<'r> {
     published: HashMap<(String, String), Published>,
     /// By agency.
     sequences: BTreeMap<String, Vec<u64>>,
+    /// Agency and number of the cases about a watched person.
+    watched: HashMap<(String, String), usize>,
 }
 
 struct Published {
     case: String,
+    person: Option<usize>,
     /// Sorted by the place: partition and offset.
     steps: Vec<Step>,
 }
@@ -108,10 +125,11 @@ pub(crate) fn check(
     let of_kind = |kind: &str| topics(bootstrap_servers, &format!("{prefix}{kind}."));
     let mut check = Check {
         rules,
-        verdict: Verdict { rows: fed.total(), copies_due: fed.copies, ..Verdict::default() },
+        verdict: Verdict { rows: fed.total(), copies_due: fed.copies, faulty: fed.faulty, ..Verdict::default() },
         events: HashMap::new(),
         published: HashMap::new(),
         sequences: BTreeMap::new(),
+        watched: watched(generators),
     };
     scan(bootstrap_servers, &of_kind("events")?, |record| {
         let agency = suffix(&record.topic, prefix, "events")?.to_owned();
@@ -130,7 +148,31 @@ pub(crate) fn check(
         check.verdict.dead_letters.add(|| record.place());
         Ok(())
     })?;
+    // The last that is said about each row holds; nothing: it has left the quarantine.
+    let mut quarantine: BTreeMap<(String, String), String> = BTreeMap::new();
+    scan(bootstrap_servers, &of_kind("quarantine")?, |record| {
+        let key = (record.topic.clone(), record.key_text());
+        if record.value.is_some() {
+            check.verdict.quarantined += 1;
+            quarantine.insert(key, record.place());
+        } else {
+            quarantine.remove(&key);
+        }
+        Ok(())
+    })?;
+    for place in quarantine.into_values() {
+        check.verdict.left_behind.add(|| place);
+    }
     Ok(check.verdict)
+}
+
+fn watched(generators: &[Generator]) -> HashMap<(String, String), usize> {
+    let mut watched = HashMap::new();
+    for generator in generators {
+        let cases = generator.cases().iter().filter_map(|case| Some((case, case.person?)));
+        watched.extend(cases.map(|(case, person)| ((generator.agency().to_owned(), case.number.clone()), person)));
+    }
+    watched
 }
 
 fn suffix<'t>(topic: &'t str, prefix: &str, kind: &str) -> Result<&'t str> {
@@ -142,11 +184,30 @@ impl Check<'_> {
         self.verdict.events += 1;
         let (id, ce_type) = (record.header("ce_id")?, record.header("ce_type")?);
         let (service, status) = service_and_status(&ce_type).with_context(|| record.place())?;
+        let step = Step { service: service.to_owned(), status: status.to_owned() };
+        let matter = (agency.to_owned(), record.key_text());
+        let person = match self.published.get_mut(&matter) {
+            Some(published) => {
+                published.steps.push(step);
+                published.person
+            }
+            None => {
+                let case = case_number(record, registry)?;
+                let person = self.watched.get(&(agency.to_owned(), case.clone())).copied();
+                self.published.insert(matter, Published { case, person, steps: vec![step] });
+                person
+            }
+        };
+        let who = self.rules.who(agency, service, status);
+        let watching = if person.is_some() { self.rules.watching(agency, service, status) } else { 0 };
+        self.verdict.matches += u64::from((watching & !who).count_ones());
         let known = Known {
             partition: record.partition,
             offset: record.offset,
-            due: self.rules.who(agency, service, status),
+            due: who | watching,
             got: 0,
+            told: watching,
+            person: person.unwrap_or_default(),
         };
         if let Some(before) = self.events.insert(id, known) {
             self.verdict
@@ -154,15 +215,6 @@ impl Check<'_> {
                 .add(|| format!("event {} stands at {}/{} as well", record.place(), before.partition, before.offset));
         }
         self.sequences.entry(agency.to_owned()).or_default().push(record.header("ce_sequence")?.parse()?);
-        let step = Step { service: service.to_owned(), status: status.to_owned() };
-        let matter = (agency.to_owned(), record.key_text());
-        match self.published.get_mut(&matter) {
-            Some(published) => published.steps.push(step),
-            None => {
-                let case = case_number(record, registry)?;
-                self.published.insert(matter, Published { case, steps: vec![step] });
-            }
-        }
         Ok(())
     }
 
@@ -228,6 +280,16 @@ impl Check<'_> {
             return Ok(());
         }
         event.got |= bit;
+        let handles: Vec<&[u8]> = record
+            .headers
+            .iter()
+            .filter(|(name, _)| name == "barid-match")
+            .map(|(_, value)| value.as_slice())
+            .collect();
+        let wanted = (event.told & bit != 0).then(|| handle(event.person));
+        if handles != wanted.iter().map(String::as_bytes).collect::<Vec<_>>() {
+            self.verdict.unexpected.add(|| format!("copy {} with other handles than {wanted:?}", record.place()));
+        }
         let lane = (record.topic.clone(), record.partition, record.header("ce_source")?, event.partition);
         if let Some(before) = last.insert(lane, event.offset)
             && before > event.offset

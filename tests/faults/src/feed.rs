@@ -1,6 +1,6 @@
 //! Lays exports into the folders of the connectors, at a steady pace, until it is told to stop.
 //!
-//! A file that was read to its end is removed, as offices do: so the folders stay small however long a run is.
+//! A file that was read to its end is removed soon, as offices do: so the folders stay small however long a run is.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 
-use crate::generator::{Generator, connector_toml};
+use crate::generator::{Due, Export, Generator, connector_toml};
 use crate::rules::Rules;
 use crate::witness::Witness;
 
@@ -28,10 +28,12 @@ const LARGE_FILE: usize = 1_000;
 /// What was laid down so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Fed {
-    /// Rows by agency.
+    /// By agency, the rows of which an event must come: all but those that are at fault, or behind one that is.
     pub(crate) rows: BTreeMap<String, u64>,
     /// Copies that must come of them.
     pub(crate) copies: u64,
+    /// Rows that were at fault when they were laid down first.
+    pub(crate) faulty: u64,
 }
 
 impl Fed {
@@ -47,7 +49,7 @@ struct Offices {
     rules: Rules,
     number: u64,
     fed: Fed,
-    /// Files that are not removed yet: agency, path, the agency's rows up to its end.
+    /// Files that are not removed yet: agency, path, the agency's events up to its end.
     lying: VecDeque<(String, PathBuf, u64)>,
 }
 
@@ -115,7 +117,7 @@ impl Feed {
         Ok(self.offices.lock().map_err(|_| anyhow!("the feed has panicked"))?.fed.clone())
     }
 
-    /// Stops, lays down what is left to `total` rows all at once, and gives back what every case is known to have gone
+    /// Stops, lays down what is left to `total` rows and every correction all at once, and gives back what every case is known to have gone
     /// through.
     pub(crate) fn finish(self, total: u64) -> Result<(Fed, Vec<Generator>)> {
         drop(self.stop);
@@ -127,6 +129,11 @@ impl Feed {
             offices.lay_down(agency, usize::try_from(left)?.min(LARGE_FILE))?;
             agency = (agency + 1) % offices.generators.len();
         }
+        for agency in 0..offices.generators.len() {
+            if let Some(corrections) = offices.generators[agency].corrections() {
+                offices.put(agency, &corrections)?;
+            }
+        }
         Ok((offices.fed, offices.generators))
     }
 }
@@ -137,11 +144,17 @@ impl Offices {
         if rows == 0 {
             return Ok(0);
         }
+        let export = self.generators[agency].export(rows);
+        self.put(agency, &export)?;
+        Ok(u64::try_from(export.rows)?)
+    }
+
+    fn put(&mut self, agency: usize, export: &Export) -> Result<()> {
         self.number += 1;
-        let generator = &mut self.generators[agency];
-        let (export, agency) = (generator.export(rows), generator.agency().to_owned());
-        for step in &export.steps {
-            let who = self.rules.who(&agency, &step.service, &step.status);
+        let agency = self.generators[agency].agency().to_owned();
+        for Due { step, is_watched } in &export.due {
+            let watching = if *is_watched { self.rules.watching(&agency, &step.service, &step.status) } else { 0 };
+            let who = self.rules.who(&agency, &step.service, &step.status) | watching;
             self.fed.copies += u64::from(who.count_ones());
         }
         let folder = self.folder.join(&agency).join(EXPORTS);
@@ -149,18 +162,25 @@ impl Offices {
         let (part, path) = (folder.join("next.part"), folder.join(format!("{}.csv", self.number)));
         fs::write(&part, &export.text)?;
         fs::rename(&part, &path)?;
-        let new = u64::try_from(export.steps.len())?;
+        self.fed.faulty += u64::try_from(export.faulty)?;
         let all = self.fed.rows.entry(agency.clone()).or_default();
-        *all += new;
+        *all += u64::try_from(export.due.len())?;
         self.lying.push_back((agency, path, *all));
-        Ok(new)
+        Ok(())
     }
 
+    /// Removes what has been read. That the events of a file are there does not say that its rows at fault are in quarantine;
+    /// but a connector takes one file after the other, so of all files before the last one whose events are there it does.
     fn remove_read(&mut self, witness: &Witness) -> Result<()> {
         let events = witness.events()?;
+        let is_read = |agency: &str, rows: u64| events.get(agency).is_some_and(|events| *events >= rows);
+        let mut last_read: BTreeMap<String, u64> = BTreeMap::new();
+        for (agency, _, rows) in self.lying.iter().filter(|(agency, _, rows)| is_read(agency, *rows)) {
+            last_read.insert(agency.clone(), *rows);
+        }
         let mut lying = VecDeque::new();
         for (agency, path, rows) in self.lying.drain(..) {
-            if events.get(&agency).copied().unwrap_or(0) >= rows {
+            if last_read.get(&agency).is_some_and(|last| rows < *last) {
                 fs::remove_file(&path)?;
             } else {
                 lying.push_back((agency, path, rows));

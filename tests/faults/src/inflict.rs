@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use barid_harness::HANGS_AFTER;
 use barid_harness::proxy::Path;
 use fastrand::Rng;
 
@@ -25,9 +26,6 @@ const SLOW: Duration = Duration::from_secs(6);
 
 /// Longer than the roles need to find out that nobody answers.
 const REGISTRY_AWAY: Duration = Duration::from_secs(6);
-
-/// For what a fault has to bring about before it can be undone.
-const TAKES_EFFECT_WITHIN: Duration = Duration::from_secs(90);
 
 /// The most slots of a router.
 const MOST_SLOTS: usize = 3;
@@ -151,12 +149,12 @@ impl<'s> Inflictor<'s> {
         let before = published(witness)?;
         let successor = self.stage.launch(place)?;
         let Some(mut zombie) = self.stage.roles[place].running.replace(successor) else { return Ok(name) };
-        self.stage.wait("a successor to be at work", TAKES_EFFECT_WITHIN, |_| {
+        self.stage.wait("a successor to be at work", HANGS_AFTER, |_| {
             Ok(if router { witness.waiting_since_before(began)? == 0 } else { published(witness)? > before })
         })?;
         zombie.thaw()?;
         let Some(successor) = self.stage.roles[place].running.take() else { return Ok(name) };
-        let (ended, survivor) = survivor(zombie, successor, TAKES_EFFECT_WITHIN)?;
+        let (ended, survivor) = survivor(zombie, successor, HANGS_AFTER)?;
         self.stage.roles[place].running = Some(survivor);
         ensure!(ended.code == FENCED, "{name} ended with code {}, not {FENCED}:\n{}", ended.code, ended.words);
         Ok(name)

@@ -54,7 +54,7 @@ impl Run {
 
     /// The figures at the end of a run.
     pub(crate) fn summary(&self) -> String {
-        let Verdict { rows, events, copies, copies_due, .. } = &self.verdict;
+        let Verdict { rows, events, copies, copies_due, matches, faulty, quarantined, .. } = &self.verdict;
         let mut text = String::new();
         // Writing to a string does not fail.
         let _ = writeln!(
@@ -64,9 +64,11 @@ impl Run {
             self.by_kind().len(),
             self.rescaled
         );
-        let _ = writeln!(text, "{rows:>10}  rows laid down");
+        let _ = writeln!(text, "{rows:>10}  rows laid down, {faulty} of them at fault at first");
+        let _ = writeln!(text, "{quarantined:>10}  times a row was put into quarantine");
         let _ = writeln!(text, "{events:>10}  events");
-        let _ = writeln!(text, "{copies:>10}  copies of {copies_due} that permits give");
+        let _ =
+            writeln!(text, "{copies:>10}  copies of {copies_due} that permits give, {matches} of them to who watches");
         for (name, offences) in self.verdict.offences() {
             let _ = writeln!(text, "{:>10}  {name}", offences.count);
             for first in &offences.first {
@@ -104,10 +106,12 @@ impl Run {
         for (what, version) in &self.versions {
             let _ = writeln!(text, "| {what} | {version} |");
         }
-        let Verdict { rows, events, copies, copies_due, .. } = &self.verdict;
+        let Verdict { rows, events, copies, copies_due, matches, faulty, quarantined, .. } = &self.verdict;
         text.push_str("\n| count | |\n|---|---:|\n");
-        let _ = write!(text, "| rows laid down | {rows} |\n| events | {events} |\n");
-        let _ = write!(text, "| copies that permits give | {copies_due} |\n| copies | {copies} |\n");
+        let _ = write!(text, "| rows laid down | {rows} |\n| of them at fault at first | {faulty} |\n");
+        let _ = write!(text, "| times a row was put into quarantine | {quarantined} |\n| events | {events} |\n");
+        let _ = write!(text, "| copies that permits give | {copies_due} |\n| of them to who watches | {matches} |\n");
+        let _ = writeln!(text, "| copies | {copies} |");
         for (name, offences) in self.verdict.offences() {
             let _ = writeln!(text, "| {name} | {} |", offences.count);
         }

@@ -1,10 +1,11 @@
 //! Everything that runs: three brokers, a registry behind a proxy, connectors and routers, each with its own network.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use barid_harness::proxy::Proxy;
-use barid_harness::{Apicurio, Cluster, Deployment, Finished, Running, ports, wait_until};
+use barid_harness::{Apicurio, Cluster, Deployment, Finished, HANGS_AFTER, Running, SchemaRegistry, ports, wait_until};
 
 use crate::feed;
 use crate::generator::Generator;
@@ -15,11 +16,11 @@ pub(crate) const AGENCIES: [&str; 3] = ["agri_jahad", "samt", "tourism_heritage"
 /// The routers that are always there, and the one that comes and goes.
 pub(crate) const ROUTERS: [&str; 3] = ["router-1", "router-2", "router-3"];
 
-/// A role has to be gone this long after SIGTERM, on a machine that has other things to do.
-const ENDS_WITHIN: Duration = Duration::from_secs(30);
-
 /// The exit code of a process whose name another one has taken.
 pub(crate) const FENCED: i32 = 6;
+
+/// The exit code of a process that has found something that must be looked at.
+const FOUND: i32 = 5;
 
 /// A process of the bus.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ pub(crate) struct Stage {
     pub(crate) roles: Vec<Role>,
     pub(crate) cluster: Cluster,
     pub(crate) registry: Proxy,
-    _registry: Apicurio,
+    apicurio: Apicurio,
     pub(crate) deployment: Deployment,
     /// What every role is given besides its own arguments.
     role_arguments: Vec<String>,
@@ -61,8 +62,14 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Cluster, registry, topics, schemas and policy; no role runs yet.
-    pub(crate) fn build(barid: &str, generators: &[Generator], role_arguments: &[String]) -> Result<Self> {
+    /// Cluster, registry, topics, schemas, policy, and of all watchers a watch on each of these persons; no role runs yet.
+    pub(crate) fn build(
+        barid: &str,
+        generators: &[Generator],
+        role_arguments: &[String],
+        watchers: &[&str],
+        persons: &[String],
+    ) -> Result<Self> {
         let seats: Vec<&str> = ROUTERS.into_iter().chain(AGENCIES).collect();
         let cluster = Cluster::start(&seats)?;
         let registry = Apicurio::start()?;
@@ -72,6 +79,7 @@ impl Stage {
         let deployment = Deployment::new(barid, "faults", &cluster.bootstrap_servers(), &url)?;
         feed::lay_down_connectors(deployment.folder(), generators)?;
         deployment.apply()?;
+        watch(&deployment, watchers, persons)?;
         let role = |name: &str, kind| Role { name: name.to_owned(), kind, running: None };
         let connectors = AGENCIES.iter().map(|name| role(name, Kind::Connector));
         let routers = ROUTERS.iter().map(|name| role(name, Kind::Router { slots: 2 }));
@@ -80,11 +88,16 @@ impl Stage {
             roles,
             cluster,
             registry: proxy,
-            _registry: registry,
+            apicurio: registry,
             deployment,
             role_arguments: role_arguments.to_vec(),
             ended: Vec::new(),
         })
+    }
+
+    /// A client of the registry that no fault of the network reaches.
+    pub(crate) fn registry_client(&self) -> Result<SchemaRegistry> {
+        SchemaRegistry::new(&self.apicurio.url())
     }
 
     /// The place of a role.
@@ -130,7 +143,13 @@ impl Stage {
     pub(crate) fn stop(&mut self, role: usize) -> Result<()> {
         let role = &mut self.roles[role];
         let running = role.running.take().with_context(|| format!("{} is down", role.name))?;
-        running.terminate(ENDS_WITHIN)?.succeeded().map(drop)
+        let is_router = role.is_router();
+        let finished = running.terminate(HANGS_AFTER)?;
+        // A connector says at its end that it has put rows into quarantine, whatever has become of them.
+        if !is_router && finished.code == FOUND {
+            return Ok(());
+        }
+        finished.succeeded().map(drop)
     }
 
     /// Starts those again that have ended by themselves, as a service manager does, and notes it.
@@ -141,7 +160,7 @@ impl Stage {
                 continue;
             }
             if let Some(ended) = self.roles[role].running.take() {
-                let finished = ended.wait(ENDS_WITHIN)?;
+                let finished = ended.wait(HANGS_AFTER)?;
                 self.ended.push(format!("{} ended by itself: {}", self.roles[role].name, last_words(&finished)));
             }
             self.start(role)?;
@@ -172,6 +191,20 @@ impl Stage {
     pub(crate) fn transactional_id(&self, router: usize) -> String {
         format!("{}/{}/0/a", self.deployment.name(), self.roles[router].name)
     }
+}
+
+/// What subscribers call the watched person with this number.
+pub(crate) fn handle(person: usize) -> String {
+    format!("person-{person}")
+}
+
+fn watch(deployment: &Deployment, watchers: &[&str], persons: &[String]) -> Result<()> {
+    let wish = |(number, person)| format!(r#"{{"handle":"{}","person":"{person}"}}"#, handle(number));
+    let wishes = persons.iter().enumerate().map(wish).collect::<Vec<_>>().join(",");
+    let lists = watchers.iter().map(|watcher| format!(r#""{watcher}":[{wishes}]"#)).collect::<Vec<_>>().join(",");
+    let file = deployment.folder().join("watch.json");
+    fs::write(&file, format!("{{{lists}}}"))?;
+    deployment.barid.run(&["watch", "add", "--file", &file.display().to_string()]).map(drop)
 }
 
 /// How a process ended, in one line.
