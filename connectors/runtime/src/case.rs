@@ -571,7 +571,7 @@ fn quarantined(
         row_identity,
         state,
         problems,
-        columns: row.columns.clone(),
+        columns: (&row.columns).into(),
         occurred_at: row.moment.millis(),
         since: entry.since.unwrap_or(context.now),
         decision: entry.decision.clone().map(|decision| OperatorDecision { settled: false, ..decision }),

@@ -126,13 +126,13 @@ pub(super) fn of_columns(row: &MappedRow) -> String {
     format!("row:{:032x}", hash_of(&row.source, row.columns.iter()))
 }
 
-pub(super) fn hash_of<'c>(source: &str, columns: impl Iterator<Item = (&'c String, &'c String)>) -> u128 {
+pub(super) fn hash_of<'c>(source: &str, columns: impl Iterator<Item = (&'c str, &'c str)>) -> u128 {
     let mut content = source.to_owned();
     for (column, cell) in columns {
         content.push('\n');
         content.push_str(column);
         content.push('=');
-        content.push_str(&text::key(cell));
+        text::push_key(&mut content, cell);
     }
     xxh3_128(content.as_bytes())
 }
