@@ -47,7 +47,7 @@ use crate::{Keys, quarantine};
 use identity::{Known, identity_status};
 use transition::Verdict;
 
-pub(crate) use identity::is_published;
+pub(crate) use identity::is_known;
 pub(crate) use settle::{Elsewhere, Stored, is_same_row, replaces};
 
 /// How many rows of one moment are put in order one by one: the time for it grows with the third power.

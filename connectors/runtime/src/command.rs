@@ -73,8 +73,7 @@ pub fn preview(
     now: Millis,
 ) -> Preview {
     let context = Context { config, keys, now, rows_held: ROWS_HELD, read_before: None };
-    let cases = cases.into_iter().map(|state| (state.case_key.clone(), state)).collect();
-    let mut memory = Memory { cases, quarantine: rows.clone() };
+    let mut memory = Memory { cases: cases.into_iter().collect(), quarantine: rows.clone() };
     let carried_out = carry_out(&context, &memory, command);
     for plan in &carried_out.plans {
         memory.apply(plan);

@@ -19,12 +19,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
-use barid_schemas::records::{CaseState, Problem, QuarantinedRow};
+use barid_schemas::records::{Problem, QuarantinedRow};
 use serde::Serialize;
 
-use crate::case::{CasePlan, Context, Elsewhere, Outcome, Stored, is_published, plan, plan_caseless, replaces};
+use crate::case::{CasePlan, Context, Elsewhere, Outcome, Stored, is_known, plan, plan_caseless, replaces};
 use crate::command::Decided;
 use crate::folder;
+use crate::known::KnownCases;
 use crate::mapping::{Columns, MappedRow, RowMapper, SourceConfig, of_source, row_too_large};
 use crate::source::{Opened, SourceFault, SourceReason};
 use cases::{CaseLook, Cases};
@@ -86,7 +87,7 @@ pub struct FileFault {
 /// What a connector knows: the topics `cases` and `quarantine` of its agency, in memory.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Memory {
-    pub(crate) cases: HashMap<String, CaseState>,
+    pub(crate) cases: KnownCases,
     /// By key; rows that are settled and only remembered are here too.
     pub(crate) quarantine: BTreeMap<String, QuarantinedRow>,
 }
@@ -100,7 +101,7 @@ impl Memory {
     /// Takes over what a plan says; to be called once it is written.
     pub(crate) fn apply(&mut self, plan: &CasePlan) {
         if let Some(state) = &plan.state {
-            self.cases.insert(state.case_key.clone(), state.clone());
+            self.cases.insert(state);
         }
         for key in &plan.tombstones {
             self.quarantine.remove(key);
@@ -177,7 +178,7 @@ pub(crate) fn read_file<S: Sink>(
         let place = cases.place_of(&row.case_key, number, || aside.bin_of_next_case());
         let case = cases.look_mut(place);
         case.rows += 1;
-        let is_new = !sink.memory().cases.get(&row.case_key).is_some_and(|state| is_published(state, &row));
+        let is_new = !is_known(&sink.memory().cases, &row);
         known_rows += u64::from(!is_new);
         if is_new || stored.has(&row.case_key) {
             case.touch(number);
@@ -291,7 +292,7 @@ pub(crate) fn plan_case(
     if key.is_empty() {
         return plan_caseless(context, in_quarantine, std::mem::take(&mut stored.replaced), rows);
     }
-    plan(context, key, memory.cases.get(key), in_quarantine, rows)
+    plan(context, key, memory.cases.get(key).as_ref(), in_quarantine, rows)
 }
 
 /// The touched cases in pieces that fit into memory.

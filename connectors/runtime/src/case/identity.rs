@@ -10,6 +10,7 @@ use barid_schemas::records::CaseState;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::history;
+use crate::known::KnownCases;
 use crate::mapping::{MappedRow, Moment};
 use crate::text;
 
@@ -33,9 +34,15 @@ impl Known {
     }
 }
 
+/// [`is_published`], of a case whatever it is.
+pub(crate) fn is_known(cases: &KnownCases, row: &MappedRow) -> bool {
+    let is_meant = |identity: Option<&str>| identity.and_then(identity_key) == row.row_key.as_deref();
+    row.is_sound() && cases.has_row(&row.case_key, row.content_hash, is_meant)
+}
+
 /// Whether a row has been published with this content. One with a key of its own is not published because another row of
 /// its case says the same.
-pub(crate) fn is_published(state: &CaseState, row: &MappedRow) -> bool {
+pub(super) fn is_published(state: &CaseState, row: &MappedRow) -> bool {
     row.is_sound()
         && state.rows.iter().any(|published| {
             published.content_hash == row.content_hash

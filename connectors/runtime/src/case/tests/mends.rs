@@ -117,7 +117,7 @@ fn a_row_of_the_last_day_that_comes_late_is_published_before_what_it_led_to() {
     let (_, events) = office.read(&rows("بررسی"));
     assert_eq!(steps(&events), [(Some("submitted"), "under_review", Step)]);
     assert!(office.memory.quarantine.is_empty());
-    assert_eq!(office.memory.cases["1"].last_status, "issued");
+    assert_eq!(office.case("1").last_status, "issued");
 }
 
 #[test]
@@ -197,8 +197,8 @@ fn a_row_that_was_in_the_wrong_case_leaves_the_quarantine_of_that_case() {
     assert_eq!(office.problem().1.reason, "impossible_transition");
     office.read(&rows("2"));
     assert!(office.memory.quarantine.is_empty());
-    assert_eq!(office.memory.cases["1"].parked_since, None);
-    assert_eq!(office.memory.cases["2"].last_status, "issued");
+    assert_eq!(office.case("1").parked_since, None);
+    assert_eq!(office.case("2").last_status, "issued");
     // As long as the file holds the row, it is at fault, whatever rows of other cases look like it.
     let mut office = Office::open();
     office.read(&rows("1"));
