@@ -23,8 +23,8 @@ const CHANGED_CASES: usize = 25;
 
 const READ_WITHIN: Duration = Duration::from_secs(900);
 
-pub(crate) fn run(scale: Scale) -> Result<Report> {
-    let cases = scale.pick(250_000, 500);
+pub(crate) fn run(scale: Scale, rows: Option<usize>) -> Result<Report> {
+    let cases = rows.map_or(scale.pick(250_000, 500), |rows| rows.div_ceil(STATUSES.len()).max(10));
     let mut report = Report::new(
         "connector",
         vec![

@@ -51,6 +51,9 @@ struct Arguments {
     /// Also write everything as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Rows of the connector's export, a million if not said
+    #[arg(long, value_name = "ROWS")]
+    rows: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -119,7 +122,7 @@ fn run(arguments: &Arguments) -> Result<()> {
             Bench::Router => router::run(scale)?,
             Bench::Latency => latency::run(scale)?,
             Bench::PolicySize => policy_size::run(scale)?,
-            Bench::Connector => connector::run(scale)?,
+            Bench::Connector => connector::run(scale, arguments.rows)?,
             Bench::Start => start::run(scale)?,
             Bench::Audit => audit::run(scale)?,
         };

@@ -47,7 +47,7 @@ use crate::{Keys, quarantine};
 use identity::{Known, identity_status};
 use transition::Verdict;
 
-pub(crate) use identity::is_published;
+pub(crate) use identity::is_known;
 pub(crate) use settle::{Elsewhere, Stored, is_same_row, replaces};
 
 /// How many rows of one moment are put in order one by one: the time for it grows with the third power.
@@ -571,7 +571,7 @@ fn quarantined(
         row_identity,
         state,
         problems,
-        columns: row.columns.clone(),
+        columns: (&row.columns).into(),
         occurred_at: row.moment.millis(),
         since: entry.since.unwrap_or(context.now),
         decision: entry.decision.clone().map(|decision| OperatorDecision { settled: false, ..decision }),

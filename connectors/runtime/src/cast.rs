@@ -127,14 +127,17 @@ impl Cast {
 
     /// Reads a cell. `Ok(None)` for an empty cell and for `NULL` written as text.
     pub fn apply(self, cell: &str, options: &CastOptions) -> Result<Option<Value>, CastFault> {
-        let displayed = text::clean(cell);
-        let plain = text::ascii_digits(&displayed);
+        let displayed = text::cleaned(cell);
+        let plain = text::with_ascii_digits(&displayed);
         if is_nothing(&plain) {
             return Ok(None);
         }
         self.refuse_what_a_spreadsheet_broke(&plain)?;
         let value = match self {
-            Self::Text => Value::Text(displayed),
+            Self::Text => {
+                drop(plain);
+                Value::Text(displayed.into_owned())
+            }
             Self::Words => word(&displayed, options)?,
             Self::YesNo => yes_no(&displayed)?,
             Self::JalaliDate => date::date(&plain, date::Calendar::Jalali, options)?,
@@ -160,6 +163,11 @@ impl Cast {
             Self::UtmN => place::utm_n(&plain)?,
         };
         Ok(Some(value))
+    }
+
+    /// Whether a cell holds nothing for any cast.
+    pub(crate) fn is_empty(cell: &str) -> bool {
+        is_nothing(&text::cleaned(cell))
     }
 
     /// Whether the cast reads words rather than digits.

@@ -19,7 +19,7 @@ use barid_schemas::records::{CaseState, Command, OperatorDecision, QuarantineSta
 use barid_schemas::{Millis, records};
 
 use crate::case::{CasePlan, Context, Stored, is_same_row};
-use crate::mapping::{ConnectorConfig, MappedRow, RowMapper};
+use crate::mapping::{Columns, ConnectorConfig, MappedRow, RowMapper};
 use crate::reading::{Memory, ROWS_HELD, StoredRows, plan_case};
 use crate::{Keys, quarantine};
 
@@ -73,8 +73,7 @@ pub fn preview(
     now: Millis,
 ) -> Preview {
     let context = Context { config, keys, now, rows_held: ROWS_HELD, read_before: None };
-    let cases = cases.into_iter().map(|state| (state.case_key.clone(), state)).collect();
-    let mut memory = Memory { cases, quarantine: rows.clone() };
+    let mut memory = Memory { cases: cases.into_iter().collect(), quarantine: rows.clone() };
     let carried_out = carry_out(&context, &memory, command);
     for plan in &carried_out.plans {
         memory.apply(plan);
@@ -184,6 +183,11 @@ impl Decided {
         Self { by_case }
     }
 
+    /// Whether there are decisions about rows that tell this case.
+    pub(crate) fn concerns(&self, case_key: &str) -> bool {
+        self.by_case.contains_key(case_key)
+    }
+
     /// A row of a file as it is to be read; `None` if it was dropped.
     pub(crate) fn read(&self, mapper: &RowMapper<'_>, row: MappedRow) -> Option<MappedRow> {
         // Nearly always there is nothing, and the rows of a file are many.
@@ -201,10 +205,10 @@ impl Decided {
 pub(crate) fn read_fixed(
     mapper: &RowMapper<'_>,
     number: u64,
-    columns: &BTreeMap<String, String>,
+    columns: &Columns,
     decision: &OperatorDecision,
 ) -> MappedRow {
-    let mut fixed = columns.clone();
-    fixed.extend(decision.changes.clone());
+    let changes = decision.changes.iter().map(|(column, cell)| (column.as_str(), cell.as_str()));
+    let fixed: Columns = columns.iter().chain(changes).collect();
     MappedRow { columns: columns.clone(), ..mapper.map(number, fixed) }
 }

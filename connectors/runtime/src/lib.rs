@@ -23,6 +23,7 @@ mod config;
 mod dry_run;
 mod error;
 mod folder;
+mod known;
 mod mapping;
 mod publish;
 pub mod quarantine;

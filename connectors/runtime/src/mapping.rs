@@ -6,6 +6,7 @@
 
 mod case_key;
 mod check;
+mod columns;
 mod problem;
 mod row;
 mod target;
@@ -26,7 +27,8 @@ use crate::cast::{Cast, CastOptions};
 use crate::source::FileFormat;
 
 pub(crate) use check::FILL_IN;
-pub(crate) use problem::{MachineRule, ROW_TOO_LARGE, RowReason, machine_problem, row_too_large};
+pub(crate) use columns::Columns;
+pub(crate) use problem::{MachineRule, ROW_TOO_LARGE, RowReason, machine_problem, of_source, row_too_large};
 pub(crate) use row::{MappedRow, Moment, RowMapper};
 use target::Fact;
 pub(crate) use target::Target;

@@ -1,24 +1,39 @@
 //! One reading of one file: rows grouped by case, planned case by case.
 //!
-//! A file is looked through once to map its rows. As long as they are few they are kept, and the cases are planned at
-//! once. A large file is not kept: the first look only notes which cases have something new, and the rows of these are
-//! read again, [`ROWS_HELD`] at a time. So a full export of a million rows of which ten are new costs one look and ten
-//! rows of memory. A fault of the file is found by the first look, before anything is planned.
+//! A file is looked through once to map its rows, and what is needed to plan a case is put aside ([`spill`]): of a small file
+//! every row; of a large one each row that is new, and each that comes after a new one of its case. So a first export of a
+//! million rows is looked through once, and the same export again puts hardly anything aside. Only if a case turns out to be
+//! touched after known rows of it have been passed over, a second look fetches these. Then the cases are planned in the
+//! order of their first row, [`ROWS_HELD`] rows at a time. A fault of the file is found by the first look, before anything
+//! is planned.
+//!
+//! ```text
+//! file ─▶ first look ─▶ what each case has ([`cases`])  ─▶ (second look) ─▶ plans, case by case
+//!             └───────▶ rows put aside ([`spill`]) ◀────────────┘   └─────────▶ ▲
+//! ```
+
+mod cases;
+mod spill;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 
-use barid_schemas::records::{CaseState, QuarantinedRow};
+use barid_schemas::records::{Problem, QuarantinedRow};
 use serde::Serialize;
 
-use crate::case::{CasePlan, Context, Elsewhere, Outcome, Stored, is_published, plan, plan_caseless, replaces};
+use crate::case::{CasePlan, Context, Elsewhere, Outcome, Stored, is_known, plan, plan_caseless, replaces};
 use crate::command::Decided;
 use crate::folder;
-use crate::mapping::{MappedRow, RowMapper, SourceConfig, row_too_large};
-use crate::source::{Opened, SourceFault, fingerprint};
+use crate::known::KnownCases;
+use crate::mapping::{Columns, MappedRow, RowMapper, SourceConfig, of_source, row_too_large};
+use crate::source::{Opened, SourceFault, SourceReason};
+use cases::{CaseLook, Cases};
+use spill::Spill;
 
-/// How many rows of a file are held at once: some hundred megabytes at most.
-pub(crate) const ROWS_HELD: usize = 50_000;
+/// How many rows of a file are mapped and planned at once, some fifty megabytes; and up to which size a file is put aside as
+/// a whole.
+pub(crate) const ROWS_HELD: usize = 20_000;
 
 /// What the mapped cells of one row may hold together, bytes. In quarantine each fault of a cell quotes it three times, and a
 /// record that is larger than the broker takes would stop the whole connector.
@@ -72,7 +87,7 @@ pub struct FileFault {
 /// What a connector knows: the topics `cases` and `quarantine` of its agency, in memory.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Memory {
-    pub(crate) cases: HashMap<String, CaseState>,
+    pub(crate) cases: KnownCases,
     /// By key; rows that are settled and only remembered are here too.
     pub(crate) quarantine: BTreeMap<String, QuarantinedRow>,
 }
@@ -86,7 +101,7 @@ impl Memory {
     /// Takes over what a plan says; to be called once it is written.
     pub(crate) fn apply(&mut self, plan: &CasePlan) {
         if let Some(state) = &plan.state {
-            self.cases.insert(state.case_key.clone(), state.clone());
+            self.cases.insert(state);
         }
         for key in &plan.tombstones {
             self.quarantine.remove(key);
@@ -135,7 +150,9 @@ pub(crate) fn read_file<S: Sink>(
     sink: &mut S,
 ) -> Result<(FileReport, [u8; 32]), ReadingError<S::Error>> {
     let file = folder::name(path);
-    let reader = FileReader { source, path, mapper: RowMapper::new(source, &file) };
+    let mapper = RowMapper::new(source, &file);
+    let mut reader = FileReader::open(source, path)?;
+    let sha256 = reader.opened.sha256();
     let mut report = FileReport {
         agency: context.config.agency.clone(),
         source: source.name.clone(),
@@ -143,63 +160,92 @@ pub(crate) fn read_file<S: Sink>(
         ..FileReport::default()
     };
     let mut stored = StoredRows::of(context, sink.memory().quarantine.values());
-    let mut cases: HashMap<String, CaseLook> = HashMap::new();
-    let mut held = Some(Vec::new());
+    let mut cases = Cases::new();
+    let mut aside = Spill::new(Arc::clone(&reader.names));
+    // Up to this row all are put aside.
+    let mut kept_until = 0;
     let mut known_rows = 0;
     let mut elsewhere = Elsewhere::of(context, stored.by_case.values().flatten());
     let decided = Decided::of(context, sink.memory());
-    let sha256 = reader.each(sink, |row, sink| {
+    reader.each(sink, |number, columns, problems, sink| {
         report.rows += 1;
-        let Some(row) = decided.read(&reader.mapper, row) else {
+        let row = mapper.map_faulty(number, columns, problems);
+        let Some(row) = decided.read(&mapper, row) else {
             report.unchanged += 1;
-            return;
+            return Ok(());
         };
         stored.look_for_caseless(context, &row);
-        let case =
-            cases.entry(row.case_key.clone()).or_insert(CaseLook { first_row: row.row, rows: 0, touched: false });
+        let place = cases.place_of(&row.case_key, number, || aside.bin_of_next_case());
+        let case = cases.look_mut(place);
         case.rows += 1;
-        let is_new = !sink.memory().cases.get(&row.case_key).is_some_and(|state| is_published(state, &row));
+        let is_new = !is_known(&sink.memory().cases, &row);
         known_rows += u64::from(!is_new);
-        case.touched |= stored.has(&row.case_key) || is_new;
+        if is_new || stored.has(&row.case_key) {
+            case.touch(number);
+        }
         elsewhere.look_at(context, &row, is_new);
-        if held.as_ref().is_some_and(|rows: &Vec<MappedRow>| rows.len() >= context.rows_held) {
-            held = None;
+        if report.rows <= context.rows_held as u64 {
+            kept_until = number;
         }
-        if let Some(rows) = &mut held {
-            rows.push(row);
+        if case.is_touched() || number <= kept_until {
+            case.aside += 1;
+            aside.put(case.bin, place, number, &row.columns, problems).map_err(|error| reader_fault(path, &error))?;
         }
+        Ok(())
     })?;
-    report.unchanged += cases.values().filter(|case| !case.touched).map(|case| case.rows).sum::<u64>();
-    // The case that a row has left comes before the one that it went to: killed in between, the row is still new.
+    report.unchanged += cases.looks().iter().filter(|case| !case.is_touched()).map(|case| case.rows).sum::<u64>();
     if context.read_before.is_some_and(|before| before != sha256) {
         return Err(ReadingError::Changed);
     }
+    if cases.looks().iter().any(CaseLook::lacks_rows) {
+        reader.opened.rewind().map_err(file_fault)?;
+        reader.each(sink, |number, columns, problems, _| {
+            let mut key = mapper.case_key(&columns);
+            if decided.concerns(&key) {
+                let row = mapper.map_faulty(number, columns.clone(), problems);
+                let Some(row) = decided.read(&mapper, row) else { return Ok(()) };
+                key = row.case_key;
+            }
+            let Some(place) = cases.find(&key) else { return Ok(()) };
+            let case = cases.look(place);
+            if number <= kept_until || !case.lacks_rows() || case.was_touched_at(number) {
+                return Ok(());
+            }
+            aside.put(case.bin, place, number, &columns, problems).map_err(|error| reader_fault(path, &error))
+        })?;
+    }
+    drop(reader);
+
+    // The case that a row has left comes before the one that it went to: killed in between, the row is still new.
     stored.note_reading(context, &report, known_rows);
     for case_key in stored.note_moved(elsewhere.moved()) {
-        match cases.get_mut(&case_key) {
-            Some(case) => case.first_row = 0,
+        match cases.find(&case_key) {
+            Some(place) => cases.look_mut(place).first_row = 0,
             None => take(plan_case(context, &case_key, &mut stored, Vec::new(), sink.memory()), &mut report, sink)?,
         }
     }
-
-    let mut touched: Vec<(String, CaseLook)> = cases.into_iter().filter(|(_, case)| case.touched).collect();
-    touched.sort_by_key(|(_, case)| case.first_row);
-    for chunk in chunks(&touched, context.rows_held) {
-        let mut rows: HashMap<&str, Vec<MappedRow>> = chunk.iter().map(|(key, _)| (key.as_str(), Vec::new())).collect();
-        let mut keep = |row: MappedRow, _: &S| {
-            let Some(row) = decided.read(&reader.mapper, row) else { return };
-            if let Some(of_case) = rows.get_mut(row.case_key.as_str()) {
-                of_case.push(row);
-            }
-        };
-        match held.take() {
-            Some(held) => held.into_iter().for_each(|row| keep(row, sink)),
-            None if reader.each(sink, &mut keep)? != sha256 => return Err(ReadingError::Changed),
-            None => {}
+    let mut touched: Vec<usize> = (0..cases.looks().len()).filter(|place| cases.look(*place).is_touched()).collect();
+    touched.sort_by_key(|place| cases.look(*place).first_row);
+    for chunk in chunks(&touched, &cases, context.rows_held) {
+        let mut rows: HashMap<usize, Vec<MappedRow>> = chunk.iter().map(|place| (*place, Vec::new())).collect();
+        let bins: BTreeSet<usize> = chunk.iter().map(|place| cases.look(*place).bin).collect();
+        for bin in bins {
+            let wanted: BTreeSet<usize> = chunk.iter().copied().filter(|place| cases.look(*place).bin == bin).collect();
+            let read = aside.each(
+                bin,
+                |place| wanted.contains(&place),
+                |kept| {
+                    let row = mapper.map_faulty(kept.row, kept.columns, &kept.problems);
+                    let row = decided.read(&mapper, row);
+                    rows.entry(kept.case).or_default().extend(row);
+                },
+            );
+            read.map_err(|error| file_fault(reader_fault(path, &error)))?;
         }
-        for (key, _) in chunk {
-            let rows = rows.remove(key.as_str()).unwrap_or_default();
-            take(plan_case(context, key, &mut stored, rows, sink.memory()), &mut report, sink)?;
+        for place in chunk {
+            let mut rows = rows.remove(place).unwrap_or_default();
+            rows.sort_by_key(|row| row.row);
+            take(plan_case(context, cases.key(*place), &mut stored, rows, sink.memory()), &mut report, sink)?;
         }
     }
     plan_rest(context, &mut stored, &mut report, sink)?;
@@ -246,23 +292,15 @@ pub(crate) fn plan_case(
     if key.is_empty() {
         return plan_caseless(context, in_quarantine, std::mem::take(&mut stored.replaced), rows);
     }
-    plan(context, key, memory.cases.get(key), in_quarantine, rows)
-}
-
-/// What the first look notes of a case.
-struct CaseLook {
-    first_row: u64,
-    rows: u64,
-    /// Whether there is anything to plan.
-    touched: bool,
+    plan(context, key, memory.cases.get(key).as_ref(), in_quarantine, rows)
 }
 
 /// The touched cases in pieces that fit into memory.
-fn chunks(touched: &[(String, CaseLook)], rows_held: usize) -> Vec<&[(String, CaseLook)]> {
+fn chunks<'t>(touched: &'t [usize], cases: &Cases, rows_held: usize) -> Vec<&'t [usize]> {
     let mut chunks = Vec::new();
     let (mut begin, mut rows) = (0, 0);
-    for (index, (_, case)) in touched.iter().enumerate() {
-        rows += usize::try_from(case.rows).unwrap_or(usize::MAX);
+    for (index, place) in touched.iter().enumerate() {
+        rows += usize::try_from(cases.look(*place).rows).unwrap_or(usize::MAX);
         if rows >= rows_held {
             chunks.push(&touched[begin..=index]);
             (begin, rows) = (index + 1, 0);
@@ -327,60 +365,82 @@ impl StoredRows {
 }
 
 /// The cells of a row, without the large ones if they are too large together; and the largest column then.
-fn within_limit(mut cells: BTreeMap<String, String>) -> (BTreeMap<String, String>, Option<String>) {
-    if cells.values().map(String::len).sum::<usize>() <= MOST_ROW_BYTES {
+fn within_limit(cells: Columns) -> (Columns, Option<String>) {
+    if cells.size_bytes() <= MOST_ROW_BYTES {
         return (cells, None);
     }
-    let largest = cells.iter().max_by_key(|(_, cell)| cell.len()).map(|(column, _)| column.clone());
-    cells.values_mut().filter(|cell| cell.len() > MOST_KEPT_CELL_BYTES).for_each(String::clear);
-    (cells, largest)
+    let largest = cells.iter().max_by_key(|(_, cell)| cell.len()).map(|(column, _)| column.to_owned());
+    let kept = |cell: &str| cell.len() <= MOST_KEPT_CELL_BYTES;
+    (cells.iter().map(|(column, cell)| (column, if kept(cell) { cell } else { "" })).collect(), largest)
 }
 
-/// A file that is looked through once or several times.
+fn file_fault<E>(fault: SourceFault) -> ReadingError<E> {
+    match fault.reason {
+        SourceReason::Changed => ReadingError::Changed,
+        _ => ReadingError::File(vec![fault]),
+    }
+}
+
+/// Rows of the file cannot be put aside, or not be found again.
+fn reader_fault(path: &Path, error: &std::io::Error) -> SourceFault {
+    SourceFault::not_put_aside(&folder::name(path), error)
+}
+
+/// A file that is looked through once or twice.
 struct FileReader<'a> {
-    source: &'a SourceConfig,
     path: &'a Path,
-    mapper: RowMapper<'a>,
+    opened: Opened,
+    /// The columns that the mapping reads, sorted, and where they stand in the file.
+    names: Arc<[String]>,
+    places: Vec<usize>,
 }
 
-impl FileReader<'_> {
-    /// Maps every row. Gives the SHA-256 of the file.
-    fn each<S: Sink>(&self, sink: &S, mut take: impl FnMut(MappedRow, &S)) -> Result<[u8; 32], ReadingError<S::Error>> {
-        let opened = Opened::open(self.path, &self.source.format).map_err(|fault| ReadingError::File(vec![fault]))?;
-        let missing = opened.missing_columns(self.source.columns());
+impl<'a> FileReader<'a> {
+    fn open<E>(source: &SourceConfig, path: &'a Path) -> Result<Self, ReadingError<E>> {
+        let opened = Opened::open(path, &source.format).map_err(file_fault)?;
+        let missing = opened.missing_columns(source.columns());
         if !missing.is_empty() {
             return Err(ReadingError::File(missing));
         }
-        let sha256 = opened.sha256();
-        let columns: Vec<(&str, usize)> =
-            self.source.columns().filter_map(|name| opened.column(name).map(|index| (name, index))).collect();
-        let cells = |cells: &[String]| {
-            let named = columns.iter().filter_map(|(name, index)| cells.get(*index).map(|cell| (*name, cell)));
-            named.map(|(name, cell)| (name.to_owned(), cell.clone())).collect::<BTreeMap<_, _>>()
-        };
-        for row in opened {
+        let names = source.columns().map(str::to_owned).collect();
+        let places = source.columns().filter_map(|name| opened.column(name)).collect();
+        Ok(Self { path, opened, names, places })
+    }
+
+    /// Gives every row: its number, its mapped columns, and what is wrong with it before it is mapped.
+    fn each<S: Sink>(
+        &mut self,
+        sink: &S,
+        mut take: impl FnMut(u64, Columns, &[Problem], &S) -> Result<(), SourceFault>,
+    ) -> Result<(), ReadingError<S::Error>> {
+        while let Some(read) = self.opened.read() {
             if sink.is_stopped() {
                 return Err(ReadingError::Stopped);
             }
-            let (row, cells, fault) = match row {
-                Ok(row) => (row.row, cells(&row.cells), None),
-                Err(fault) if fault.is_of_one_row() => (fault.row.unwrap_or(0), cells(&fault.cells), Some(fault)),
-                Err(fault) => return Err(ReadingError::File(vec![fault])),
+            let mut problems = Vec::new();
+            let (row, columns) = match read {
+                Ok(row) => (row, self.columns(|index| self.opened.cells().get(index))),
+                Err(fault) if fault.is_of_one_row() => {
+                    problems.push(of_source(&fault));
+                    (fault.row.unwrap_or(0), self.columns(|index| fault.cells.get(index).map(String::as_str)))
+                }
+                Err(fault) => return Err(file_fault(fault)),
             };
-            let (cells, too_large) = within_limit(cells);
-            let mut mapped = match &fault {
-                None => self.mapper.map(row, cells),
-                Some(fault) => self.mapper.map_fault(row, cells, fault),
-            };
+            let (columns, too_large) = within_limit(columns);
             if let Some(column) = too_large {
-                mapped.problems.insert(0, row_too_large(&column, MOST_ROW_BYTES / 1024));
+                problems.insert(0, row_too_large(&column, MOST_ROW_BYTES / 1024));
             }
-            take(mapped, sink);
+            take(row, columns, &problems, sink).map_err(file_fault)?;
         }
         // A file that was written over while it was read gave rows that may be half old, half new.
-        match fingerprint(self.path) {
-            Ok(now) if now != sha256 => Err(ReadingError::Changed),
-            _ => Ok(sha256),
-        }
+        if self.opened.is_unchanged(self.path) { Ok(()) } else { Err(ReadingError::Changed) }
+    }
+
+    fn columns<'c>(&self, cell: impl Fn(usize) -> Option<&'c str> + Clone) -> Columns {
+        let cells = self.places.iter().filter_map(|index| cell(*index));
+        Columns::new(&self.names, cells).unwrap_or_else(|| {
+            let named = self.names.iter().zip(&self.places);
+            named.filter_map(|(name, index)| Some((name.as_str(), cell(*index)?))).collect()
+        })
     }
 }

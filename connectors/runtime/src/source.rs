@@ -26,7 +26,7 @@ mod workbook;
 
 use std::fmt;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -62,7 +62,31 @@ pub struct Opened {
     format: FileFormat,
     sha256: [u8; 32],
     size_bytes: u64,
+    /// As it looked when it was opened.
+    observation: Option<Observation>,
+    /// What the rows of a text come from.
+    text: Option<Text>,
     rows: Rows,
+    /// The cells of the last row that was read.
+    cells: csv::StringRecord,
+}
+
+/// A text that can be read several times. One handle for all passes: a file that is replaced meanwhile is still the one
+/// that was looked through.
+struct Text {
+    file: File,
+    encoding: Encoding,
+    mark_bytes: u64,
+}
+
+impl Text {
+    fn decoded(&self) -> std::io::Result<Decoded> {
+        Decoded::new(self.file.try_clone()?, self.encoding, self.mark_bytes)
+    }
+
+    fn hashing(&self) -> std::io::Result<Decoded> {
+        Decoded::hashing(self.file.try_clone()?, self.encoding, self.mark_bytes)
+    }
 }
 
 enum Rows {
@@ -78,11 +102,22 @@ impl Opened {
         let name = path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy()).into_owned();
         let unreadable = |error: std::io::Error| SourceFault::unreadable(&name, &error);
         let mut file = File::open(path).map_err(unreadable)?;
+        let observation = file.metadata().ok().map(|metadata| Observation::of(&metadata));
         let (evidence, sha256, size_bytes) = survey(&mut file).map_err(unreadable)?;
         if evidence.head.trim_ascii().is_empty() && size_bytes <= evidence.head.len() as u64 {
             return Err(SourceFault::empty(&name));
         }
-        let opened = |header, format, rows| Self { file: name.clone(), header, format, sha256, size_bytes, rows };
+        let opened = |header, format, text, rows| Self {
+            file: name.clone(),
+            header,
+            format,
+            sha256,
+            size_bytes,
+            observation,
+            text,
+            rows,
+            cells: csv::StringRecord::new(),
+        };
 
         if workbook::is_workbook(&evidence.head) {
             if let Some(kind @ (Kind::Delimited | Kind::JsonLines)) = format.kind {
@@ -91,9 +126,12 @@ impl Opened {
             file.rewind().map_err(unreadable)?;
             let mut bytes = Vec::new();
             file.read_to_end(&mut bytes).map_err(unreadable)?;
+            if Sha256::digest(&bytes)[..] != sha256 {
+                return Err(SourceFault::changed(&name));
+            }
             let (sheet, header, rows) = workbook::read(&name, bytes, format.sheet.as_deref())?;
             let format = FileFormat { kind: Some(Kind::Workbook), sheet: Some(sheet), ..FileFormat::default() };
-            return Ok(opened(header, format, Rows::Workbook(rows)));
+            return Ok(opened(header, format, None, Rows::Workbook(rows)));
         }
         if format.kind == Some(Kind::Workbook) {
             // The first bytes of a workbook that was cut off before its signature was complete.
@@ -106,13 +144,9 @@ impl Opened {
         if evidence.is_cut(encoding) {
             return Err(SourceFault::half_written(&name).at_byte(size_bytes - 1));
         }
-        let text = || -> Result<Decoded, SourceFault> {
-            // One handle for all passes: a file that is replaced meanwhile is still the one that was looked through.
-            let mut file = file.try_clone().map_err(unreadable)?;
-            file.seek(SeekFrom::Start(evidence.mark_bytes())).map_err(unreadable)?;
-            Ok(Decoded::new(file, encoding))
-        };
-        let first = first_character(text()?).map_err(unreadable)?;
+        let text = Text { file, encoding, mark_bytes: evidence.mark_bytes() };
+        let decoded = || text.decoded().map_err(unreadable);
+        let first = first_character(decoded()?).map_err(unreadable)?;
         let kind = match (format.kind, first) {
             (_, None) => return Err(SourceFault::empty(&name)),
             (_, Some('<')) => return Err(web_page(&name)),
@@ -122,13 +156,69 @@ impl Opened {
         };
         let encoded = FileFormat { kind: Some(kind), encoding: Some(encoding), ..FileFormat::default() };
         if kind == Kind::JsonLines {
-            let header = json_lines::columns(&name, text()?)?;
-            return Ok(opened(header, encoded, Rows::JsonLines(json_lines::Rows::begin(text()?))));
+            let header = json_lines::columns(&name, decoded()?)?;
+            let rows = json_lines::Rows::begin(text.hashing().map_err(unreadable)?);
+            return Ok(opened(header, encoded, Some(text), Rows::JsonLines(rows)));
         }
-        let separator = delimited::separator(&name, text()?, format.separator)?;
-        delimited::check(&name, text()?, separator)?;
-        let (header, rows) = delimited::Rows::begin(&name, text()?, separator)?;
-        Ok(opened(header, FileFormat { separator: Some(separator), ..encoded }, Rows::Delimited(rows)))
+        let separator = delimited::separator(&name, decoded()?, format.separator)?;
+        delimited::check(&name, decoded()?, separator)?;
+        let (header, rows) = delimited::Rows::begin(&name, text.hashing().map_err(unreadable)?, separator)?;
+        let format = FileFormat { separator: Some(separator), ..encoded };
+        Ok(opened(header, format, Some(text), Rows::Delimited(rows)))
+    }
+
+    /// Begins again with the first row, without looking through the file once more.
+    pub(crate) fn rewind(&mut self) -> Result<(), SourceFault> {
+        let text = || match &self.text {
+            Some(text) => text.hashing().map_err(|error| SourceFault::unreadable(&self.file, &error)),
+            None => Err(SourceFault::changed(&self.file)),
+        };
+        self.rows = match (std::mem::replace(&mut self.rows, Rows::Ended), self.format.separator) {
+            (Rows::Workbook(mut rows), _) => {
+                rows.rewind();
+                Rows::Workbook(rows)
+            }
+            (Rows::JsonLines(_), _) => Rows::JsonLines(json_lines::Rows::begin(text()?)),
+            (Rows::Delimited(_), Some(separator)) => {
+                Rows::Delimited(delimited::Rows::begin(&self.file, text()?, separator)?.1)
+            }
+            (rows, _) => rows,
+        };
+        Ok(())
+    }
+
+    /// Whether the rows, which have all been read, came from the bytes that were looked through, and the file at `path` has
+    /// not been written since.
+    pub(crate) fn is_unchanged(&self, path: &Path) -> bool {
+        let read = match &self.rows {
+            Rows::Delimited(rows) => rows.read_sha256(),
+            Rows::JsonLines(rows) => rows.read_sha256(),
+            // A sheet was compared before it was taken apart.
+            Rows::Workbook(_) => Some(self.sha256),
+            Rows::Ended => None,
+        };
+        let observation = std::fs::metadata(path).ok().map(|metadata| Observation::of(&metadata));
+        read == Some(self.sha256) && (observation.is_none() || observation == self.observation)
+    }
+
+    /// Reads the next row; gives its number. Its cells are [`Self::cells`] then.
+    pub(crate) fn read(&mut self) -> Option<Result<u64, SourceFault>> {
+        let (file, header, cells) = (&self.file, &self.header, &mut self.cells);
+        let next = match &mut self.rows {
+            Rows::Delimited(rows) => rows.next(file, header, cells),
+            Rows::Workbook(rows) => rows.next(file, header, cells),
+            Rows::JsonLines(rows) => rows.next(file, header, cells),
+            Rows::Ended => None,
+        };
+        if matches!(&next, Some(Err(fault)) if !fault.is_of_one_row()) {
+            self.rows = Rows::Ended;
+        }
+        next
+    }
+
+    /// The cells of the sound row that was read last: as many as the header has, each as it was written.
+    pub(crate) fn cells(&self) -> &csv::StringRecord {
+        &self.cells
     }
 
     /// The file's name without its folder.
@@ -200,16 +290,8 @@ impl Iterator for Opened {
     type Item = Result<Row, SourceFault>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let next = match &mut self.rows {
-            Rows::Delimited(rows) => rows.next(&self.file, &self.header),
-            Rows::Workbook(rows) => rows.next(&self.file, &self.header),
-            Rows::JsonLines(rows) => rows.next(&self.file, &self.header),
-            Rows::Ended => None,
-        };
-        if matches!(&next, Some(Err(fault)) if !fault.is_of_one_row()) {
-            self.rows = Rows::Ended;
-        }
-        next
+        let next = self.read()?;
+        Some(next.map(|row| Row { row, cells: self.cells.iter().map(str::to_owned).collect() }))
     }
 }
 
@@ -221,7 +303,9 @@ impl fmt::Debug for Opened {
 
 /// The SHA-256 of a file's bytes, for a caller that wants to know whether a file has changed before it opens it.
 pub fn fingerprint(path: &Path) -> std::io::Result<[u8; 32]> {
-    survey(&mut File::open(path)?).map(|(_, sha256, _)| sha256)
+    let mut hasher = Sha256::new();
+    each_piece(&mut File::open(path)?, |bytes| hasher.update(bytes))?;
+    Ok(hasher.finalize().into())
 }
 
 /// One pass over the bytes: evidence for the encoding, fingerprint, size.
@@ -229,17 +313,23 @@ fn survey(file: &mut File) -> std::io::Result<(Evidence, [u8; 32], u64)> {
     let mut evidence = Evidence::default();
     let mut hasher = Sha256::new();
     let mut size_bytes = 0;
+    each_piece(file, |bytes| {
+        evidence.feed(bytes);
+        hasher.update(bytes);
+        size_bytes += bytes.len() as u64;
+    })?;
+    Ok((evidence, hasher.finalize().into(), size_bytes))
+}
+
+fn each_piece(file: &mut File, mut take: impl FnMut(&[u8])) -> std::io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        let length = match file.read(&mut buffer) {
-            Ok(0) => return Ok((evidence, hasher.finalize().into(), size_bytes)),
-            Ok(length) => length,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(length) => take(&buffer[..length]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
-        };
-        evidence.feed(&buffer[..length]);
-        hasher.update(&buffer[..length]);
-        size_bytes += length as u64;
+        }
     }
 }
 

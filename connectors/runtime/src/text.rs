@@ -8,6 +8,8 @@
 //! Only characters are looked at, one after another; there is no dictionary here and no guess where a lost half-space
 //! was. `key` makes `12/345` and `123/45` equal: whoever needs a plate's parts apart uses the cast `plate`.
 
+use std::borrow::Cow;
+
 use unicode_normalization::UnicodeNormalization;
 
 #[cfg(test)]
@@ -23,6 +25,35 @@ pub const ZWNJ: char = '\u{200C}';
 /// half-space, several half-spaces one; beside a space it goes, because the space is what a reader sees.
 #[must_use]
 pub fn clean(text: &str) -> String {
+    cleaned(text).into_owned()
+}
+
+/// [`clean`], which gives back what is clean already: nearly every cell is.
+pub(crate) fn cleaned(text: &str) -> Cow<'_, str> {
+    if is_clean(text) { Cow::Borrowed(text) } else { Cow::Owned(mended(text)) }
+}
+
+/// Whether nothing in the text is to be mended. It may say no of a clean text, never yes of another.
+fn is_clean(text: &str) -> bool {
+    let mut after_gap = true;
+    for character in text.chars() {
+        match character {
+            '!'..='~' => after_gap = false,
+            ' ' | ZWNJ if after_gap => return false,
+            ' ' | ZWNJ => after_gap = true,
+            _ if character.is_whitespace()
+                || is_presentation_form(character)
+                || replace(character) != Some(character) =>
+            {
+                return false;
+            }
+            _ => after_gap = false,
+        }
+    }
+    !after_gap || text.is_empty()
+}
+
+fn mended(text: &str) -> String {
     let mut letters = String::with_capacity(text.len());
     for character in text.chars() {
         if is_presentation_form(character) {
@@ -44,13 +75,29 @@ pub fn clean(text: &str) -> String {
 /// carry a hamza or dots lose them, digits become ASCII, Latin letters small. `key(key(x)) == key(x)`.
 #[must_use]
 pub fn key(text: &str) -> String {
-    clean(text).chars().filter_map(fold).collect()
+    let mut key = String::with_capacity(text.len());
+    push_key(&mut key, text);
+    key
+}
+
+/// Writes the matching key behind what `out` holds.
+pub(crate) fn push_key(out: &mut String, text: &str) {
+    out.extend(cleaned(text).chars().filter_map(fold));
 }
 
 /// The text with Persian (U+06F0 to U+06F9) and Arabic (U+0660 to U+0669) digits as ASCII digits.
 #[must_use]
 pub fn ascii_digits(text: &str) -> String {
-    text.chars().map(ascii_digit).collect()
+    with_ascii_digits(text).into_owned()
+}
+
+/// [`ascii_digits`], which gives back a text that has no others.
+pub(crate) fn with_ascii_digits(text: &str) -> Cow<'_, str> {
+    if text.chars().all(|character| ascii_digit(character) == character) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.chars().map(ascii_digit).collect())
+    }
 }
 
 fn ascii_digit(character: char) -> char {
@@ -111,6 +158,8 @@ fn settle_gaps(text: &str) -> String {
 /// What stands for this character of a clean text in the key; `None` if nothing does.
 fn fold(character: char) -> Option<char> {
     match character {
+        '0'..='9' | 'a'..='z' => Some(character),
+        'A'..='Z' => Some(character.to_ascii_lowercase()),
         'أ' | 'إ' | 'آ' | 'ٱ' => Some('ا'),
         'ؤ' => Some('و'),
         'ئ' | 'ے' => Some('ی'),

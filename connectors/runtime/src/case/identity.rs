@@ -10,6 +10,7 @@ use barid_schemas::records::CaseState;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::history;
+use crate::known::KnownCases;
 use crate::mapping::{MappedRow, Moment};
 use crate::text;
 
@@ -33,9 +34,15 @@ impl Known {
     }
 }
 
+/// [`is_published`], of a case whatever it is.
+pub(crate) fn is_known(cases: &KnownCases, row: &MappedRow) -> bool {
+    let is_meant = |identity: Option<&str>| identity.and_then(identity_key) == row.row_key.as_deref();
+    row.is_sound() && cases.has_row(&row.case_key, row.content_hash, is_meant)
+}
+
 /// Whether a row has been published with this content. One with a key of its own is not published because another row of
 /// its case says the same.
-pub(crate) fn is_published(state: &CaseState, row: &MappedRow) -> bool {
+pub(super) fn is_published(state: &CaseState, row: &MappedRow) -> bool {
     row.is_sound()
         && state.rows.iter().any(|published| {
             published.content_hash == row.content_hash
@@ -126,13 +133,13 @@ pub(super) fn of_columns(row: &MappedRow) -> String {
     format!("row:{:032x}", hash_of(&row.source, row.columns.iter()))
 }
 
-pub(super) fn hash_of<'c>(source: &str, columns: impl Iterator<Item = (&'c String, &'c String)>) -> u128 {
+pub(super) fn hash_of<'c>(source: &str, columns: impl Iterator<Item = (&'c str, &'c str)>) -> u128 {
     let mut content = source.to_owned();
     for (column, cell) in columns {
         content.push('\n');
         content.push_str(column);
         content.push('=');
-        content.push_str(&text::key(cell));
+        text::push_key(&mut content, cell);
     }
     xxh3_128(content.as_bytes())
 }

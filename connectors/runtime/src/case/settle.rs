@@ -42,10 +42,10 @@ impl Stored {
         let fix = record.decision.as_ref().filter(|decision| decision.action == command::FIX);
         let mut row = match (source, fix) {
             (Some(source), Some(fix)) => {
-                command::read_fixed(&RowMapper::new(source, &record.file), number, &record.columns, fix)
+                command::read_fixed(&RowMapper::new(source, &record.file), number, &(&record.columns).into(), fix)
             }
-            (Some(source), None) => RowMapper::new(source, &record.file).map(number, record.columns.clone()),
-            (None, _) => MappedRow::unreadable(&record.source, &record.file, number, record.columns.clone()),
+            (Some(source), None) => RowMapper::new(source, &record.file).map(number, (&record.columns).into()),
+            (None, _) => MappedRow::unreadable(&record.source, &record.file, number, (&record.columns).into()),
         };
         // Without its source nobody can read it, and what could not be taken apart cannot be put together from pieces, unless
         // an operator has done it. What was left out of a row that is too large nobody sees.
@@ -364,6 +364,6 @@ impl Elsewhere {
 /// A hash of the source and all columns but those of the case, whatever their spelling.
 fn without_case(context: &Context<'_>, row: &MappedRow) -> Option<u128> {
     let source = context.config.sources.iter().find(|source| *source.name == *row.source)?;
-    let columns = row.columns.iter().filter(|(column, _)| !source.case.columns.contains(column));
+    let columns = row.columns.iter().filter(|(column, _)| !source.case.columns.iter().any(|of_case| of_case == column));
     Some(identity::hash_of(&row.source, columns))
 }

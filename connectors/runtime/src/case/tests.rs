@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use barid_event::Secret;
 use barid_schemas::case_event::Transition;
-use barid_schemas::records::{QuarantineState, QuarantinedRow};
+use barid_schemas::records::{CaseState, QuarantineState, QuarantinedRow};
 use barid_schemas::{CaseEvent, Catalogue, Millis};
 
 use super::{CasePlan, Context};
@@ -180,6 +180,11 @@ impl Office {
         assert!(read_quarantine(&context, &mut writer).is_ok());
         self.published.extend(writer.events.iter().cloned());
         writer.events
+    }
+
+    /// What is known about a case.
+    fn case(&self, case_key: &str) -> CaseState {
+        self.memory.cases.get(case_key).unwrap()
     }
 
     fn in_quarantine(&self, state: QuarantineState) -> Vec<&QuarantinedRow> {

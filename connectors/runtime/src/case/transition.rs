@@ -26,7 +26,7 @@ pub(super) fn judge(
         let column =
             config.sources.iter().find(|source| *source.name == *row.source).map(|source| &source.status.column);
         let column = column.map_or("", String::as_str);
-        let value = row.columns.get(column).map_or("", String::as_str);
+        let value = row.columns.get(column).unwrap_or_default();
         Verdict::Refused(machine_problem(column, value, service_code, rule))
     };
     let Some(state) = state else { return Verdict::Allowed { transition: Transition::First, from: None } };

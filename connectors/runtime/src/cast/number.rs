@@ -86,8 +86,11 @@ pub(super) fn is_scientific(text: &str, certain: bool) -> bool {
     let unsigned_exponent = exponent.trim_start_matches(['+', '-']);
     let unsigned_mantissa = mantissa.trim_start_matches(['+', '-']);
     let marked = unsigned_mantissa.contains(['.', ',', '٫']);
-    let digits_only: String = unsigned_mantissa.chars().filter(|c| !matches!(c, '.' | ',' | '٫')).collect();
-    all_digits(&digits_only) && all_digits(unsigned_exponent) && (!certain || signed || marked)
+    if !all_digits(unsigned_exponent) || certain && !signed && !marked {
+        return false;
+    }
+    let mut digits = unsigned_mantissa.chars().filter(|c| !matches!(c, '.' | ',' | '٫')).peekable();
+    digits.peek().is_some() && digits.all(|digit| digit.is_ascii_digit())
 }
 
 fn whole(text: &str, written: &Written) -> Result<i64, CastFault> {

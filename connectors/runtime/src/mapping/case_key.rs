@@ -13,12 +13,29 @@ const BETWEEN_PARTS: &str = "-";
 /// `۱۴۰۱/تك/۰۰۴۱` and `1401-تک-0041` are the same case. The signs are not simply removed, or `1401-1/2` and `1401-12`
 /// would be the same too.
 pub(super) fn case_key<'a>(cells: impl IntoIterator<Item = &'a str>) -> String {
-    cells.into_iter().map(part_key).collect::<Vec<_>>().join(BETWEEN_COLUMNS)
+    let mut key = String::with_capacity(24);
+    for (index, cell) in cells.into_iter().enumerate() {
+        if index > 0 {
+            key.push_str(BETWEEN_COLUMNS);
+        }
+        push_cell(&mut key, cell);
+    }
+    key
 }
 
-fn part_key(cell: &str) -> String {
-    let clean = text::clean(cell);
-    clean.split(is_sign).map(text::key).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(BETWEEN_PARTS)
+fn push_cell(key: &mut String, cell: &str) {
+    let first_part = key.len();
+    for part in text::cleaned(cell).split(is_sign) {
+        let end = key.len();
+        if end > first_part {
+            key.push_str(BETWEEN_PARTS);
+        }
+        let begin = key.len();
+        text::push_key(key, part);
+        if key.len() == begin {
+            key.truncate(end);
+        }
+    }
 }
 
 /// Blanks and half-spaces come and go with the hand that types; they do not part a number.

@@ -43,7 +43,7 @@ pub(super) fn of_cast(column: &str, value: &str, fault: CastFault) -> Problem {
 }
 
 /// A row that the reader could not take apart.
-pub(super) fn of_source(fault: &SourceFault) -> Problem {
+pub(crate) fn of_source(fault: &SourceFault) -> Problem {
     Problem {
         reason: fault.reason.code().to_owned(),
         column: fault.column.clone(),

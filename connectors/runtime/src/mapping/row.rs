@@ -1,6 +1,6 @@
 //! One row of text becomes a row with meaning, or a row with problems.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use barid_schemas::{Date, Millis};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::case_key::case_key;
+use super::columns::Columns;
 use super::problem::RowReason;
 use super::target::{Fact, Facts, Kind, Target};
 use super::{Input, Rule, ServiceRule, SourceConfig, Split, When, problem};
 use crate::cast::{Cast, CastOptions, Timestamp, Value, start_of_day};
-use crate::source::SourceFault;
 use crate::text;
 
 /// A row after the mapping. It is sound if it has no problems: then service and status are known and the moment is not
@@ -35,13 +35,13 @@ pub(crate) struct MappedRow {
     /// Hash of the mapped values: neither spelling nor the time of reading changes it.
     pub(crate) content_hash: i64,
     /// The mapped columns as the source wrote them, by the names of the configuration.
-    pub(crate) columns: BTreeMap<String, String>,
+    pub(crate) columns: Columns,
     pub(crate) problems: Vec<Problem>,
 }
 
 impl MappedRow {
     /// A row whose source the configuration no longer has.
-    pub(crate) fn unreadable(source: &str, file: &str, row: u64, columns: BTreeMap<String, String>) -> Self {
+    pub(crate) fn unreadable(source: &str, file: &str, row: u64, columns: Columns) -> Self {
         Self {
             source: source.into(),
             file: file.into(),
@@ -82,6 +82,10 @@ impl Moment {
     }
 }
 
+/// For casts that stand outside of a rule.
+static NO_OPTIONS: CastOptions =
+    CastOptions { century: None, padded: false, utm_zone: None, words: std::collections::BTreeMap::new() };
+
 /// Reads rows with the rules of one source.
 pub(crate) struct RowMapper<'a> {
     config: &'a SourceConfig,
@@ -94,22 +98,28 @@ impl<'a> RowMapper<'a> {
         Self { config, source: config.name.as_str().into(), file: file.into() }
     }
 
-    /// A row that the reader could not take apart. What was read of it still tells its case, as far as it goes.
-    pub(crate) fn map_fault(&self, row: u64, columns: BTreeMap<String, String>, fault: &SourceFault) -> MappedRow {
+    /// The same, of a row with problems that are older than the mapping: the reader could not take it apart, or it is too
+    /// large. What was read of it still tells its case, as far as it goes.
+    pub(crate) fn map_faulty(&self, row: u64, columns: Columns, problems: &[Problem]) -> MappedRow {
         let mut mapped = self.map(row, columns);
-        mapped.problems.insert(0, problem::of_source(fault));
+        mapped.problems.splice(..0, problems.iter().cloned());
         mapped
     }
 
+    /// The case of a row and nothing else of it.
+    pub(crate) fn case_key(&self, columns: &Columns) -> String {
+        Reader { config: self.config, columns, problems: Vec::new() }.case_key()
+    }
+
     /// Applies every rule. `columns` holds the mapped columns as the source wrote them.
-    pub(crate) fn map(&self, row: u64, columns: BTreeMap<String, String>) -> MappedRow {
+    pub(crate) fn map(&self, row: u64, columns: Columns) -> MappedRow {
         let mut reader = Reader { config: self.config, columns: &columns, problems: Vec::new() };
         let case_key = reader.case_key();
         let service = reader.service();
         let status = service.as_deref().and_then(|service| reader.status(service));
         let (moment, facts, content_hash) = reader.fields(service.as_deref(), status.as_deref());
         let problems = each_once(reader.problems);
-        let row_key = self.config.row_key.as_ref().and_then(|column| columns.get(column)).map(|cell| text::key(cell));
+        let row_key = self.config.row_key.as_ref().and_then(|column| columns.get(column)).map(text::key);
         MappedRow {
             source: Arc::clone(&self.source),
             file: Arc::clone(&self.file),
@@ -140,24 +150,24 @@ fn each_once(problems: Vec<Problem>) -> Vec<Problem> {
 
 struct Reader<'a> {
     config: &'a SourceConfig,
-    columns: &'a BTreeMap<String, String>,
+    columns: &'a Columns,
     problems: Vec<Problem>,
 }
 
-impl Reader<'_> {
-    fn cell(&self, column: &str) -> &str {
-        self.columns.get(column).map_or("", String::as_str)
+impl<'a> Reader<'a> {
+    fn cell(&self, column: &str) -> &'a str {
+        self.columns.get(column).unwrap_or_default()
     }
 
     fn case_key(&mut self) -> String {
         let rule = &self.config.case;
         let mut parts = Vec::with_capacity(rule.columns.len());
         for column in &rule.columns {
-            let cell = self.cell(column).to_owned();
-            match rule.cast.apply(&cell, &CastOptions::default()) {
-                Ok(Some(value)) => parts.push(text_of(value).unwrap_or(cell)),
+            let cell = self.cell(column);
+            match rule.cast.apply(cell, &NO_OPTIONS) {
+                Ok(Some(value)) => parts.push(text_of(value).map_or(Cow::Borrowed(cell), Cow::Owned)),
                 Ok(None) => self.problems.push(problem::empty(RowReason::MissingCase, column, "the case", "پرونده")),
-                Err(fault) => self.problems.push(problem::of_cast(column, &cell, fault)),
+                Err(fault) => self.problems.push(problem::of_cast(column, cell, fault)),
             }
         }
         if parts.len() < rule.columns.len() {
@@ -166,7 +176,7 @@ impl Reader<'_> {
         // A case number of signs only, such as `---`, names no case.
         if parts.iter().any(|part| part.chars().any(char::is_alphanumeric)) {
             let prefix = Some(rule.prefix.as_str()).filter(|prefix| !prefix.is_empty());
-            return case_key(prefix.into_iter().chain(parts.iter().map(String::as_str)));
+            return case_key(prefix.into_iter().chain(parts.iter().map(Cow::as_ref)));
         }
         self.problems.push(problem::empty(RowReason::MissingCase, &rule.columns[0], "the case", "پرونده"));
         String::new()
@@ -176,8 +186,8 @@ impl Reader<'_> {
         match &self.config.service {
             ServiceRule::Fixed(service) => Some(service.clone()),
             ServiceRule::Words { column, options, words } => {
-                let cell = self.cell(column).to_owned();
-                match Cast::Words.apply(&cell, options) {
+                let cell = self.cell(column);
+                match Cast::Words.apply(cell, options) {
                     Ok(Some(value)) => text_of(value),
                     Ok(None) => {
                         self.problems.push(problem::empty(RowReason::MissingService, column, "the service", "خدمت"));
@@ -189,7 +199,7 @@ impl Reader<'_> {
                         self.problems.push(problem::unknown_word(
                             RowReason::UnknownService,
                             column,
-                            &cell,
+                            cell,
                             what,
                             table,
                             words,
@@ -204,18 +214,18 @@ impl Reader<'_> {
     fn status(&mut self, service: &str) -> Option<String> {
         let rule = &self.config.status;
         let column = &rule.column;
-        let cell = self.cell(column).to_owned();
-        if matches!(Cast::Text.apply(&cell, &CastOptions::default()), Ok(None)) {
+        let cell = self.cell(column);
+        if Cast::is_empty(cell) {
             self.problems.push(problem::empty(RowReason::MissingStatus, column, "the status", "وضعیت"));
             return None;
         }
         let words = rule.words.get(service);
-        let found = words.and_then(|words| words.codes.get(&text::key(&cell)));
+        let found = words.and_then(|words| words.codes.get(&text::key(cell)));
         if found.is_none() {
             let known = words.map_or(&[][..], |words| &words.words);
             let what = ("status word", "وضعیت");
             let table = format!("source.status.words.{service}");
-            self.problems.push(problem::unknown_word(RowReason::UnknownStatus, column, &cell, what, &table, known));
+            self.problems.push(problem::unknown_word(RowReason::UnknownStatus, column, cell, what, &table, known));
         }
         found.cloned()
     }
@@ -223,9 +233,10 @@ impl Reader<'_> {
     fn fields(&mut self, service: Option<&str>, status: Option<&str>) -> (Moment, Facts, i64) {
         let mut facts = Facts::default();
         let mut moment = Moment::Unknown;
-        let mut content = String::new();
+        let mut content = String::with_capacity(256);
         for part in [service, status].into_iter().flatten() {
-            let _ = writeln!(content, "{part}");
+            content.push_str(part);
+            content.push('\n');
         }
         for field in &self.config.fields {
             let Some(rule) = field.rules.iter().find(|rule| self.holds(&rule.when, service, status)) else { continue };
@@ -237,7 +248,10 @@ impl Reader<'_> {
                 continue;
             }
             if let Some(fact) = self.fact(field.target, rule, status) {
-                let _ = writeln!(content, "{}={}", field.target.path, canonical(&fact));
+                content.push_str(field.target.path);
+                content.push('=');
+                push_canonical(&mut content, &fact);
+                content.push('\n');
                 (field.target.put)(&mut facts, fact);
             }
         }
@@ -311,10 +325,10 @@ impl Reader<'_> {
 
     /// The value of a cell; a fault is noted.
     fn value(&mut self, column: &str, rule: &Rule) -> Option<Value> {
-        let cell = self.cell(column).to_owned();
+        let cell = self.cell(column);
         let part = match &rule.split {
-            Some(split) => split.part_of(&cell),
-            None => cell.as_str(),
+            Some(split) => split.part_of(cell),
+            None => cell,
         };
         if rule.other_words_empty && !rule.options.words.contains_key(&text::key(part)) {
             return None;
@@ -322,7 +336,7 @@ impl Reader<'_> {
         match rule.cast.apply(part, &rule.options) {
             Ok(value) => value,
             Err(fault) => {
-                self.problems.push(problem::of_cast(column, &cell, fault));
+                self.problems.push(problem::of_cast(column, cell, fault));
                 None
             }
         }
@@ -418,16 +432,26 @@ fn text_of(value: Value) -> Option<String> {
 }
 
 /// A value for the content hash: texts by their matching key, so that another spelling is no correction.
-fn canonical(fact: &Fact) -> String {
-    match fact {
-        Fact::Text(text) | Fact::NationalId(text) | Fact::LegalId(text) => text::key(text),
-        Fact::Integer(number) => number.to_string(),
-        Fact::Decimal(number) => number.to_string(),
-        Fact::Date(date) => date.0.to_string(),
-        Fact::Instant(instant) => instant.0.to_string(),
+fn push_canonical(content: &mut String, fact: &Fact) {
+    // Writing into a text does not fail.
+    let _ = match fact {
+        Fact::Text(text) | Fact::NationalId(text) | Fact::LegalId(text) => {
+            text::push_key(content, text);
+            Ok(())
+        }
+        Fact::Integer(number) => write!(content, "{number}"),
+        Fact::Decimal(number) => write!(content, "{number}"),
+        Fact::Date(date) => write!(content, "{}", date.0),
+        Fact::Instant(instant) => write!(content, "{}", instant.0),
         Fact::Plate(plate) => {
             let parts = [Some(&plate.main), plate.sub.as_ref(), plate.section.as_ref(), plate.district.as_ref()];
-            parts.map(|part| part.map(|part| text::key(part)).unwrap_or_default()).join("/")
+            for (index, part) in parts.into_iter().enumerate() {
+                if index > 0 {
+                    content.push('/');
+                }
+                text::push_key(content, part.map_or("", String::as_str));
+            }
+            Ok(())
         }
-    }
+    };
 }

@@ -63,7 +63,7 @@ fn map(fields: &str, cells: &[(&str, &str)]) -> MappedRow {
     let mut columns: BTreeMap<String, String> =
         [("no", "1"), ("status", "صدور"), ("date", "1401/01/01")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
     columns.extend(cells.iter().map(|(column, cell)| ((*column).to_owned(), (*cell).to_owned())));
-    RowMapper::new(&config.sources[0], "export.csv").map(1, columns)
+    RowMapper::new(&config.sources[0], "export.csv").map(1, (&columns).into())
 }
 
 /// A mistake in the file: the message names this line, these words and this cure.
@@ -236,7 +236,7 @@ fn a_row_that_tells_no_time_is_observed_and_its_content_does_not_depend_on_when(
     let config = load(&text).unwrap();
     let map = |status: &str| {
         let columns = [("no", "1"), ("status", status), ("date", "1401/01/01")];
-        let columns = columns.map(|(column, cell)| (column.to_owned(), cell.to_owned())).into();
+        let columns = columns.into_iter().collect();
         RowMapper::new(&config.sources[0], "export.csv").map(1, columns)
     };
     assert_eq!(map("صدور").moment, Moment::Observed);
@@ -334,11 +334,11 @@ fn a_prefix_parts_the_cases_of_two_sources_and_is_shown_nowhere() {
     let keys: Vec<String> = config
         .sources
         .iter()
-        .map(|source| RowMapper::new(source, "export.csv").map(1, columns.clone()).case_key)
+        .map(|source| RowMapper::new(source, "export.csv").map(1, (&columns).into()).case_key)
         .collect();
     assert_eq!(keys, ["12", "berth:12"]);
-    let nameless = columns.into_iter().map(|(name, cell)| (name, cell.replace("12", "--"))).collect();
-    let row = RowMapper::new(&config.sources[1], "export.csv").map(1, nameless);
+    let nameless: BTreeMap<_, _> = columns.into_iter().map(|(name, cell)| (name, cell.replace("12", "--"))).collect();
+    let row = RowMapper::new(&config.sources[1], "export.csv").map(1, (&nameless).into());
     assert_eq!(row.case_key, "", "a prefix alone names no case");
 }
 

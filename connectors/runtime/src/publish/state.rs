@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{ConnectorSettings, Interruption};
+use crate::known::KnownCases;
 use crate::reading::Memory;
 
 /// Encoders under the schema ids that the registry gave.
@@ -79,12 +80,12 @@ impl State {
     pub(super) fn load(settings: &ConnectorSettings, agency: &str, stop: &StopSignal) -> Result<Self, Interruption> {
         let (cases, quarantine, positions) = std::thread::scope(|scope| {
             let topics = &settings.topics;
-            let cases = scope.spawn(|| latest::<CaseState>(settings, &topics.cases(agency), "", stop));
+            let cases = scope.spawn(|| cases(settings, &topics.cases(agency), stop));
             let quarantine = scope.spawn(|| latest::<QuarantinedRow>(settings, &topics.quarantine(agency), "", stop));
             let positions = latest::<SourcePosition>(settings, &topics.positions(), &position_key(agency, ""), stop);
             (joined(cases), joined(quarantine), positions)
         });
-        let memory = Memory { cases: cases?.into_iter().collect(), quarantine: quarantine? };
+        let memory = Memory { cases: cases?, quarantine: quarantine? };
         let positions = positions?.into_values().map(|position| (position.source.clone(), position)).collect();
         Ok(Self { memory, positions })
     }
@@ -100,16 +101,41 @@ pub(super) fn position_key(agency: &str, source: &str) -> String {
     format!("{agency}/{source}")
 }
 
-/// The last value of each key that begins with `prefix` and has no tombstone. Records of others are not decoded: they are
-/// nothing to stumble over.
+/// What the agency knows about its cases: the most there is to read, so it is packed as it comes.
+fn cases(settings: &ConnectorSettings, topic: &str, stop: &StopSignal) -> Result<KnownCases, Interruption> {
+    let mut cases = KnownCases::default();
+    each(settings, topic, "", stop, |key, state| match state {
+        Some(state) => cases.insert(&state),
+        None => cases.remove(key),
+    })?;
+    Ok(cases)
+}
+
+/// The last value of each key that begins with `prefix` and has no tombstone.
 fn latest<T: Schema + DeserializeOwned>(
     settings: &ConnectorSettings,
     topic: &str,
     prefix: &str,
     stop: &StopSignal,
 ) -> Result<BTreeMap<String, T>, Interruption> {
-    let reader = RecordReader::<T>::new(Arc::clone(&settings.registry) as Arc<dyn Schemas>);
     let mut latest = BTreeMap::new();
+    each(settings, topic, prefix, stop, |key, value| match value {
+        Some(value) => drop(latest.insert(key.to_owned(), value)),
+        None => drop(latest.remove(key)),
+    })?;
+    Ok(latest)
+}
+
+/// Every value or tombstone of the keys that begin with `prefix`, in the order in which they were written. Records of others
+/// are not decoded: they are nothing to stumble over.
+fn each<T: Schema + DeserializeOwned>(
+    settings: &ConnectorSettings,
+    topic: &str,
+    prefix: &str,
+    stop: &StopSignal,
+    mut take: impl FnMut(&str, Option<T>),
+) -> Result<(), Interruption> {
+    let reader = RecordReader::<T>::new(Arc::clone(&settings.registry) as Arc<dyn Schemas>);
     let mut failed: Option<RecordError> = None;
     read_to_high_watermark(&settings.cluster, topic, stop, |record| {
         if failed.is_some() {
@@ -120,10 +146,9 @@ fn latest<T: Schema + DeserializeOwned>(
             return;
         }
         match record.value.map(|value| reader.decode(value)).transpose() {
-            Ok(Some(value)) => drop(latest.insert(key.to_owned(), value)),
-            Ok(None) => drop(latest.remove(key)),
+            Ok(value) => take(key, value),
             Err(error) => failed = Some(error),
         }
     })?;
-    failed.map_or(Ok(latest), |error| Err(error.into()))
+    failed.map_or(Ok(()), |error| Err(error.into()))
 }

@@ -2,7 +2,8 @@
 
 use std::io::{self, Read};
 
-use super::Row;
+use csv::StringRecord;
+
 use super::encoding::Decoded;
 use super::fault::{SourceFault, SourceReason, Words};
 use super::format::Separator;
@@ -103,7 +104,6 @@ pub(super) fn check(file: &str, mut text: Decoded, separator: Separator) -> Resu
 /// The rows of delimited text, one after another.
 pub(super) struct Rows {
     reader: csv::Reader<Decoded>,
-    record: csv::StringRecord,
     row: u64,
 }
 
@@ -116,19 +116,26 @@ impl Rows {
             .flexible(true)
             .buffer_capacity(64 * 1024)
             .from_reader(text);
-        let mut rows = Self { reader, record: csv::StringRecord::new(), row: 0 };
-        match rows.read(file)? {
-            Some(cells) => Ok((header(file, cells)?, rows)),
-            None => Err(SourceFault::empty(file)),
+        let mut rows = Self { reader, row: 0 };
+        let mut first = StringRecord::new();
+        if !rows.read(file, &mut first)? {
+            return Err(SourceFault::empty(file));
         }
+        Ok((header(file, first.iter().map(str::to_owned).collect())?, rows))
     }
 
-    pub(super) fn next(&mut self, file: &str, header: &[String]) -> Option<Result<Row, SourceFault>> {
+    pub(super) fn next(
+        &mut self,
+        file: &str,
+        header: &[String],
+        cells: &mut StringRecord,
+    ) -> Option<Result<u64, SourceFault>> {
         loop {
-            let cells = match self.read(file) {
-                Ok(cells) => cells?,
+            match self.read(file, cells) {
+                Ok(true) => {}
+                Ok(false) => return None,
                 Err(fault) => return Some(Err(fault)),
-            };
+            }
             self.row += 1;
             if let Some(row) = fit(file, header, self.row, cells) {
                 return Some(row);
@@ -136,10 +143,15 @@ impl Rows {
         }
     }
 
-    fn read(&mut self, file: &str) -> Result<Option<Vec<String>>, SourceFault> {
-        match self.reader.read_record(&mut self.record) {
-            Ok(true) => Ok(Some(self.record.iter().map(str::to_owned).collect())),
-            Ok(false) => Ok(None),
+    /// The hash of the bytes that the rows came from, once all have been read.
+    pub(super) fn read_sha256(&self) -> Option<[u8; 32]> {
+        self.reader.get_ref().read_sha256()
+    }
+
+    /// Whether there was a record.
+    fn read(&mut self, file: &str, cells: &mut StringRecord) -> Result<bool, SourceFault> {
+        match self.reader.read_record(cells) {
+            Ok(is_there) => Ok(is_there),
             Err(error) => {
                 let error = match error.into_kind() {
                     csv::ErrorKind::Io(error) => error,

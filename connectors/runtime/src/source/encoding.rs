@@ -5,10 +5,11 @@
 //! taken only when the bytes are not UTF-8 and its reading is mostly Arabic letters.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{CoderResult, Decoder, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1256};
+use sha2::{Digest, Sha256};
 
 use super::fault::{SourceFault, SourceReason, Words};
 use super::format::Encoding;
@@ -215,11 +216,27 @@ pub(super) struct Decoded {
     text: Vec<u8>,
     text_start: usize,
     at_end: bool,
+    /// Of the bytes that have been read, if that is asked for.
+    hasher: Option<Sha256>,
+    sha256: Option<[u8; 32]>,
 }
 
 impl Decoded {
-    /// Reads from where the file stands, behind the byte order mark.
-    pub(super) fn new(file: File, encoding: Encoding) -> Self {
+    /// Reads the file behind its byte order mark.
+    pub(super) fn new(mut file: File, encoding: Encoding, mark_bytes: u64) -> io::Result<Self> {
+        file.seek(SeekFrom::Start(mark_bytes))?;
+        Ok(Self::of(file, encoding))
+    }
+
+    /// The same, and tells at the end which bytes it were that have been read.
+    pub(super) fn hashing(mut file: File, encoding: Encoding, mark_bytes: u64) -> io::Result<Self> {
+        file.rewind()?;
+        let mut mark = vec![0; usize::try_from(mark_bytes).unwrap_or(0)];
+        file.read_exact(&mut mark)?;
+        Ok(Self { hasher: Some(Sha256::new_with_prefix(mark)), ..Self::of(file, encoding) })
+    }
+
+    fn of(file: File, encoding: Encoding) -> Self {
         let encoding = match encoding {
             Encoding::Utf8 => UTF_8,
             Encoding::Utf16Le => UTF_16LE,
@@ -234,7 +251,14 @@ impl Decoded {
             text: vec![0; HEAD_BYTES],
             text_start: HEAD_BYTES,
             at_end: false,
+            hasher: None,
+            sha256: None,
         }
+    }
+
+    /// The SHA-256 of the whole file as it was read, once it has been read to its end.
+    pub(super) fn read_sha256(&self) -> Option<[u8; 32]> {
+        self.sha256
     }
 
     /// Fills `text`; empty at the end of the file.
@@ -248,6 +272,10 @@ impl Decoded {
                 self.raw.truncate(length);
                 self.raw_start = 0;
                 self.at_end = length == 0;
+                if let Some(hasher) = &mut self.hasher {
+                    hasher.update(&self.raw);
+                    self.sha256 = self.at_end.then(|| hasher.finalize_reset().into());
+                }
             }
             let (result, read, written, _) =
                 self.decoder.decode_to_utf8(&self.raw[self.raw_start..], &mut self.text, self.at_end);

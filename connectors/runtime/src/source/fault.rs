@@ -93,6 +93,20 @@ impl SourceFault {
         )
     }
 
+    /// There is no room for the temporary file of a large export. It is tried again, as a file is that cannot be read yet.
+    pub(crate) fn not_put_aside(file: &str, error: &std::io::Error) -> Self {
+        Self::new(
+            file,
+            SourceReason::Unreadable,
+            Words(
+                &format!("the rows of this large file cannot be kept in a temporary file: {error}"),
+                &format!("ردیف‌های این فایل بزرگ در فایل موقت نگه داشته نمی‌شود: {error}"),
+                "make room in the folder for temporary files, or name one that has room and may be written in TMPDIR",
+                "در پوشه فایل‌های موقت جا باز کنید یا پوشه‌ای قابل نوشتن و دارای جا را در TMPDIR بنویسید",
+            ),
+        )
+    }
+
     /// The path of a source names no file.
     pub(crate) fn absent(path: &Path) -> Self {
         let name = path.display().to_string();

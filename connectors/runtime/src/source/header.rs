@@ -1,5 +1,7 @@
 //! The first record of a table as the names of its columns.
 
+use csv::StringRecord;
+
 use super::fault::{SourceFault, SourceReason, Words};
 use crate::text;
 
@@ -53,19 +55,20 @@ fn is_a_value(cell: &str) -> bool {
     digits >= 6 && plain.chars().all(|c| c.is_ascii_digit() || matches!(c, '/' | '-' | '.' | ',' | '٬' | ' ' | ':'))
 }
 
-/// A row that has been cut into as many cells as the header has, or its fault. `None` for a row without any text.
+/// The number of a row that has been cut into as many cells as the header has, or its fault. `None` for a row without any text.
 pub(super) fn fit(
     file: &str,
     header: &[String],
     row: u64,
-    mut cells: Vec<String>,
-) -> Option<Result<super::Row, SourceFault>> {
+    cells: &mut StringRecord,
+) -> Option<Result<u64, SourceFault>> {
     if cells.iter().all(|cell| cell.trim().is_empty()) {
         return None;
     }
-    while cells.len() > header.len() && cells.last().is_some_and(|cell| cell.trim().is_empty()) {
-        cells.pop();
+    while cells.len() > header.len() && cells.get(cells.len() - 1).is_some_and(|cell| cell.trim().is_empty()) {
+        cells.truncate(cells.len() - 1);
     }
+    let all = |cells: &StringRecord| cells.iter().map(str::to_owned).collect();
     let (expected, found) = (header.len(), cells.len());
     if expected != found {
         return Some(Err(SourceFault::new(
@@ -79,9 +82,10 @@ pub(super) fn fit(
             ),
         )
         .at_row(row)
-        .with_cells(cells)));
+        .with_cells(all(cells))));
     }
-    if let Some(index) = cells.iter().position(|cell| cell.contains(char::REPLACEMENT_CHARACTER)) {
+    let is_destroyed = |text: &str| text.contains(char::REPLACEMENT_CHARACTER);
+    if let Some(index) = is_destroyed(cells.as_slice()).then(|| cells.iter().position(is_destroyed)).flatten() {
         return Some(Err(SourceFault::new(
             file,
             SourceReason::UndecodableText,
@@ -94,7 +98,7 @@ pub(super) fn fit(
         )
         .at_row(row)
         .at_column(&header[index])
-        .with_cells(cells)));
+        .with_cells(all(cells))));
     }
-    Some(Ok(super::Row { row, cells }))
+    Some(Ok(row))
 }

@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 
+use csv::StringRecord;
 use serde_json::Value;
 
-use super::Row;
 use super::encoding::Decoded;
 use super::fault::{SourceFault, SourceReason, Words};
 use super::header::fit;
@@ -123,7 +123,17 @@ impl Rows {
         Self { lines: Lines::new(text) }
     }
 
-    pub(super) fn next(&mut self, file: &str, header: &[String]) -> Option<Result<Row, SourceFault>> {
+    /// The hash of the bytes that the rows came from, once all have been read.
+    pub(super) fn read_sha256(&self) -> Option<[u8; 32]> {
+        self.lines.text.get_ref().read_sha256()
+    }
+
+    pub(super) fn next(
+        &mut self,
+        file: &str,
+        header: &[String],
+        cells: &mut StringRecord,
+    ) -> Option<Result<u64, SourceFault>> {
         loop {
             let Line { row, json, .. } = match self.lines.next(file) {
                 Ok(Some(line)) => line,
@@ -131,12 +141,14 @@ impl Rows {
                 Err(fault) => return Some(Err(fault)),
             };
             let Some(flat) = flatten(json) else { return Some(Err(broken(file, row, json))) };
-            let mut cells = vec![String::new(); header.len()];
+            let mut values = vec![String::new(); header.len()];
             for (pointer, value) in flat {
                 if let Some(index) = header.iter().position(|column| *column == pointer) {
-                    cells[index] = value;
+                    values[index] = value;
                 }
             }
+            cells.clear();
+            cells.extend(values);
             if let Some(row) = fit(file, header, row, cells) {
                 return Some(row);
             }

@@ -7,10 +7,11 @@
 use std::io::Cursor;
 
 use calamine::{Data, ExcelDateTime, Reader, SheetType, SheetVisible, Sheets, StyleRange};
+use csv::StringRecord;
 
+use super::EXCEL_DATE;
 use super::fault::{SourceFault, SourceReason, Words};
 use super::header::{fit, header};
-use super::{EXCEL_DATE, Row};
 
 /// Where a spreadsheet begins to lose digits: it keeps 15.
 const EXACT_BELOW: f64 = 1e15;
@@ -26,7 +27,8 @@ fn is_zip(bytes: &[u8]) -> bool {
 
 /// The rows of one sheet.
 pub(super) struct Rows {
-    rows: std::vec::IntoIter<(u64, Vec<String>)>,
+    rows: Vec<(u64, Vec<String>)>,
+    next: usize,
 }
 
 /// A sheet that has been read: its name, its header, its rows.
@@ -74,15 +76,28 @@ fn parse(file: &str, bytes: Vec<u8>, pinned: Option<&str>) -> Result<(String, Ve
         .filter(|(_, cells)| cells.iter().any(|cell| !cell.trim().is_empty()));
     let Some((header_row, header_cells)) = rows.next() else { return Err(SourceFault::empty(file)) };
     let header = header(file, header_cells)?;
-    let rows = rows.map(|(row, cells)| (row - header_row, cells)).collect::<Vec<_>>().into_iter();
-    Ok((name, header, Rows { rows }))
+    let rows = rows.map(|(row, cells)| (row - header_row, cells)).collect();
+    Ok((name, header, Rows { rows, next: 0 }))
 }
 
 impl Rows {
-    pub(super) fn next(&mut self, file: &str, header: &[String]) -> Option<Result<Row, SourceFault>> {
+    /// Begins again.
+    pub(super) fn rewind(&mut self) {
+        self.next = 0;
+    }
+
+    pub(super) fn next(
+        &mut self,
+        file: &str,
+        header: &[String],
+        cells: &mut StringRecord,
+    ) -> Option<Result<u64, SourceFault>> {
         loop {
-            let (row, cells) = self.rows.next()?;
-            if let Some(row) = fit(file, header, row, cells) {
+            let (row, held) = self.rows.get(self.next)?;
+            self.next += 1;
+            cells.clear();
+            cells.extend(held);
+            if let Some(row) = fit(file, header, *row, cells) {
                 return Some(row);
             }
         }

@@ -71,3 +71,11 @@ fn key_gives_every_matching_key_of_the_status_table() {
 fn digits_of_both_scripts_become_ascii_and_nothing_else_does() {
     assert_eq!(ascii_digits("۰۱۲۳۴۵۶۷۸۹ ٠١٢٣٤٥٦٧٨٩ ٬٫ a"), "0123456789 0123456789 ٬٫ a");
 }
+
+proptest::proptest! {
+    /// What is given back as clean already is what mending makes of it.
+    #[test]
+    fn a_text_that_is_taken_for_clean_needs_no_mending(text in "[ -~ آ-یيكًـ\\u{200C}¬\\u{A0}\\t\\u{FE97}\\u{FDFC}۰-۹]{0,12}|\\PC{0,8}") {
+        proptest::prop_assert_eq!(cleaned(&text).into_owned(), mended(&text));
+    }
+}

@@ -162,5 +162,5 @@ fn a_row_that_changes_with_every_export_keeps_its_case_small() {
         ]);
     }
     assert_eq!(office.published.len(), 51);
-    assert_eq!(office.memory.cases["1"].former_contents.as_ref().unwrap().len(), 32);
+    assert_eq!(office.case("1").former_contents.as_ref().unwrap().len(), 32);
 }

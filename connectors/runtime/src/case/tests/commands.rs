@@ -76,7 +76,7 @@ fn a_row_that_is_fixed_becomes_an_event_with_its_own_place_and_the_case_goes_on(
     let places: Vec<_> = events.iter().map(|planned| (&*planned.file, planned.row)).collect();
     assert_eq!(places, [("export.csv", 2), ("export.csv", 3)]);
     assert_eq!(statuses(&office), ["submitted", "under_review", "issued"]);
-    assert!(office.is_quiet() && office.memory.cases["1"].parked_since.is_none());
+    assert!(office.is_quiet() && office.case("1").parked_since.is_none());
     let decision = office.settled()[0].decision.clone().unwrap();
     assert_eq!((decision.asked_by.as_str(), decision.reason.as_deref()), ("operator", Some("it was seen on paper")));
 

@@ -39,7 +39,7 @@ fn check(second: &str, reason: &str, column: &str, value: &str) {
     let statuses: Vec<_> = steps(&of_case).into_iter().map(|(from, to, _)| (from, to)).collect();
     assert_eq!(statuses, [(None, "submitted"), (Some("submitted"), "under_review"), (Some("under_review"), "issued")]);
     assert!(office.memory.quarantine.is_empty());
-    assert_eq!(office.memory.cases["1"].parked_since, None);
+    assert_eq!(office.case("1").parked_since, None);
     // And the full export once more publishes nothing.
     let (report, _) = office.read(&damaged(&mended));
     assert_eq!(report.unchanged, 4);

@@ -142,7 +142,7 @@ fn an_impossible_transition_names_the_rule_and_the_case_waits_while_others_flow(
     let (faulty, problem) = office.problem();
     assert_eq!((faulty.row, problem.column.as_deref(), problem.value.as_deref()), (2, Some("وضعیت"), Some("صدور")));
     assert!(problem.message_en.contains("no way from `rejected` to `issued`"), "{}", problem.message_en);
-    let state = &office.memory.cases["1"];
+    let state = &office.case("1");
     assert_eq!(state.parked_reason.as_deref(), Some("impossible_transition"));
     // The office mends the first row: the decision was another one.
     let (report, events) = office.read(&[
@@ -213,7 +213,7 @@ fn a_row_key_names_a_row_whatever_changes_in_it() {
     assert_eq!((report.published, report.unchanged), (1, 1));
     assert_eq!(steps(&events), [(Some("under_review"), "rejected", Correction)]);
     assert_eq!(events[0].correction_of, Some(before[1].event_id));
-    assert_eq!(office.memory.cases["1"].last_status, "rejected");
+    assert_eq!(office.case("1").last_status, "rejected");
 }
 
 #[test]
