@@ -33,6 +33,8 @@ pub(crate) fn run(scale: Scale, rows: Option<usize>) -> Result<Report> {
             ("time", json!("the whole life of `barid connect --once`")),
         ],
     );
+    // The first transaction that a broker ever sees makes its topics, which takes seconds.
+    Reading::first("connector-warm", 10, scale)?;
     let few = Reading::first("connector-few", cases / 10, scale)?;
     report.figures(few.figures("first, a tenth of the rows"));
     let stage = Stage::new("connector", scale)?;

@@ -50,7 +50,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 const SETTLE_TIME: Duration = Duration::from_secs(1);
 /// [`Connector::with_commit_records`], where nobody says otherwise: enough to carry the cost of a commit, few enough that
 /// the transaction stays far below the broker's time limit.
-const COMMIT_RECORDS: usize = 1_000;
+const COMMIT_RECORDS: usize = 5_000;
 /// [`Connector::with_once_patience`], where nobody says otherwise.
 const ONCE_PATIENCE: Duration = Duration::from_secs(60);
 /// Fenced again within this time: there is another process.

@@ -63,9 +63,12 @@ pub(super) fn traceparent(agency: &str, file: &str, row: u64) -> Result<String, 
     if let Some(header) = traces::traceparent_of(&span) {
         return Ok(header);
     }
+    // One question to the system for both.
+    let mut random = [0; 24];
+    getrandom::fill(&mut random).map_err(ConnectorError::Random)?;
     let (mut trace_id, mut span_id) = ([0; 16], [0; 8]);
-    getrandom::fill(&mut trace_id).map_err(ConnectorError::Random)?;
-    getrandom::fill(&mut span_id).map_err(ConnectorError::Random)?;
+    trace_id.copy_from_slice(&random[..16]);
+    span_id.copy_from_slice(&random[16..]);
     // All zeros mean "no id".
     trace_id[0] |= 1;
     span_id[0] |= 1;
