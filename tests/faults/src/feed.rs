@@ -20,7 +20,7 @@ use crate::witness::Witness;
 const EXPORTS: &str = "exports";
 
 /// Between two files of one agency.
-const FILE_EVERY: Duration = Duration::from_millis(500);
+const FILE_EVERY: Duration = Duration::from_secs(1);
 
 /// Rows of one file when everything that is left is laid down at once.
 const LARGE_FILE: usize = 1_000;
