@@ -2,17 +2,12 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::thread;
-use std::time::Duration;
 
 use anyhow::Result;
 use barid_harness::{HANGS_AFTER, Kafka, wait_until};
 
 use crate::inboxes::expect_everything;
 use crate::stage::{Stage, end};
-
-/// Many times what the markers of a commit take. A lone broker that is killed before they are written may never write them (docs/guarantees.md).
-const MARKERS_WRITTEN_AFTER: Duration = Duration::from_secs(1);
 
 #[test]
 fn roles_outlive_a_broker_that_is_away_at_the_start_and_in_the_middle() -> Result<()> {
@@ -27,7 +22,7 @@ fn roles_outlive_a_broker_that_is_away_at_the_start_and_in_the_middle() -> Resul
     fs::create_dir(&export)?;
 
     // Away at the start.
-    thread::sleep(MARKERS_WRITTEN_AFTER);
+    stage.wait_for_markers()?;
     kafka.kill()?;
     let mut router = stage.start_router("router-1", &[])?;
     let mut first = stage.start_connector(early, &[])?;
@@ -43,7 +38,7 @@ fn roles_outlive_a_broker_that_is_away_at_the_start_and_in_the_middle() -> Resul
     stage.wait_for_inboxes(&oracle)?;
 
     // Away in the middle: an export arrives meanwhile.
-    thread::sleep(MARKERS_WRITTEN_AFTER);
+    stage.wait_for_markers()?;
     kafka.kill()?;
     for entry in fs::read_dir(&aside)? {
         let entry = entry?;

@@ -112,6 +112,15 @@ impl Deployment {
         records::topics(&self.bootstrap_servers, &self.prefix)
     }
 
+    /// Waits until no transaction is open and the markers of all that have ended are written. A lone broker that is killed before that may never write
+    /// them (docs/guarantees.md).
+    pub fn wait_for_markers(&self) -> Result<()> {
+        wait::wait_until("the markers of all transactions", HANGS_AFTER, || {
+            let standings = records::standings(&self.bootstrap_servers, &self.router_group(), &self.topics()?)?;
+            Ok(standings.values().all(|standing| standing.stable == standing.written))
+        })
+    }
+
     /// Every committed record of a topic, by its name without the prefix.
     pub fn read(&self, name: &str) -> Result<Vec<RawRecord>> {
         records::read_topic(&self.bootstrap_servers, &self.topic(name))
