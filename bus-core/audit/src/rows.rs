@@ -102,9 +102,12 @@ impl Rows {
     ) {
         let SourcePosition { agency, source, files, .. } = position;
         // Every write of a connector renews the position of the source that it writes for.
-        let of_agency = self.positions.values().filter(|other| other.agency == *agency);
-        let last_write = of_agency.map(|other| other.at.0 - SLACK_MS).max();
-        let last_step = [last_write, self.commanded_at.get(agency).copied()].into_iter().flatten().max();
+        let of_agency = || self.positions.values().filter(|other| other.agency == *agency);
+        let last_write = of_agency().map(|other| other.at.0 - SLACK_MS).max();
+        // A file that was read later may have mended what an earlier one had left.
+        let last_reading = of_agency().flat_map(|other| &other.files).map(|file| file.read_at.0).max();
+        let commanded_at = self.commanded_at.get(agency).copied();
+        let last_step = [last_write, last_reading, commanded_at].into_iter().flatten().max();
         for file in files {
             counts.files += 1;
             counts.rows += u64::try_from(file.rows).unwrap_or(0);

@@ -9,7 +9,7 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 use rdkafka::topic_partition_list::Offset;
 
-use super::lanes::{Lanes, list};
+use super::lanes::list;
 use super::slot::{GroupConsumer, Positions, Slot, Trouble, is_expelled};
 use super::{Processor, WorkerError, WorkerEvent};
 use crate::StopSignal;
@@ -48,38 +48,6 @@ impl<P: Processor> Slot<'_, P> {
         };
         wait_by_chance(self.stop);
         self.rebuild(consumer, reason)
-    }
-
-    /// The group has given the name of this slot to another consumer: that of another process, which would take it again at once when this slot takes it back; or,
-    /// after a broken connection, an older request of this one. So once is forgiven. Nobody knows what became of the open transaction, and the partitions are lost:
-    /// whoever has them next asks for their committed offsets.
-    pub(super) fn join_again(&mut self, consumer: &mut GroupConsumer) -> Result<(), WorkerError> {
-        self.expelled = false;
-        if self.expelled_at.is_some_and(|at| at.elapsed() < limits::FENCED_TWICE) {
-            return Err(WorkerError::Fenced { transactional_id: self.settings.transactional_id.clone() });
-        }
-        self.expelled_at = Some(Instant::now());
-        wait_by_chance(self.stop);
-        let reason = format!(
-            "another consumer has taken the name `{}` in the group, taking it back once",
-            self.settings.transactional_id
-        );
-        if self.open.take().is_some() {
-            self.tell(WorkerEvent::Aborted { reason: reason.clone() });
-        }
-        let partitions: Vec<_> = self.lanes.assigned().into_iter().map(|lane| (lane.topic, lane.partition)).collect();
-        self.lanes = Lanes::default();
-        let initialised = self.initialise_producers()?;
-        let expelled = std::mem::replace(consumer, self.subscribe()?);
-        self.leave(expelled);
-        if !partitions.is_empty() {
-            self.tell(WorkerEvent::Revoked { partitions, lost: true });
-        }
-        if initialised {
-            self.turn = 0;
-            self.tell(WorkerEvent::Rebuilt { reason });
-        }
-        Ok(())
     }
 
     pub(super) fn abort(&mut self, consumer: &GroupConsumer, reason: String) -> Result<(), WorkerError> {

@@ -79,7 +79,6 @@ pub(super) struct Slot<'w, P> {
     pub(super) fenced_at: Option<Instant>,
     /// The group has given the name of this slot to another consumer: ours takes no more calls.
     pub(super) expelled: bool,
-    pub(super) expelled_at: Option<Instant>,
     /// When the outcome of a transaction was last not known.
     pub(super) troubled_at: Option<Instant>,
     pub(super) abort_wait: Duration,
@@ -125,7 +124,6 @@ impl<'w, P: Processor> Slot<'w, P> {
             next_tick: Instant::now(),
             fenced_at: None,
             expelled: false,
-            expelled_at: None,
             troubled_at: None,
             abort_wait: limits::ABORTED_FIRST,
             sight: Sight::new(cluster.outage()),
@@ -138,20 +136,21 @@ impl<'w, P: Processor> Slot<'w, P> {
             self.tell(WorkerEvent::Stopped);
             return Ok(());
         }
-        let mut consumer = self.subscribe()?;
+        let consumer = self.subscribe()?;
         self.tell(WorkerEvent::Started);
-        let ended = self.serve(&mut consumer);
+        let ended = self.serve(&consumer);
         self.finish(consumer, ended)
     }
 
-    fn serve(&mut self, consumer: &mut GroupConsumer) -> Result<(), WorkerError> {
+    fn serve(&mut self, consumer: &GroupConsumer) -> Result<(), WorkerError> {
         while !self.stop.is_stopped() {
             if let Err(trouble) = self.step(consumer) {
                 self.mend(consumer, trouble)?;
                 self.expelled |= is_expelled(consumer);
             }
+            // No broker does that by itself, and the younger one of two processes is to stay: so nothing is taken back.
             if self.expelled {
-                self.join_again(consumer)?;
+                return Err(WorkerError::Fenced { transactional_id: self.settings.transactional_id.clone() });
             }
         }
         Ok(())
@@ -387,7 +386,7 @@ impl<'w, P: Processor> Slot<'w, P> {
     }
 
     /// Closes the consumer. A member with a name stays in the group for the rest of its session, and has its partitions again if it comes back in that time.
-    pub(super) fn leave(&mut self, consumer: GroupConsumer) {
+    fn leave(&mut self, consumer: GroupConsumer) {
         consumer.context().close();
         // The group waits for an answer to each rebalance: give those that nobody will look at any more.
         if let Some(arriving) = self.arriving.take() {

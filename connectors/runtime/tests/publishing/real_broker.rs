@@ -86,7 +86,10 @@ fn a_broker_that_is_away_in_the_middle_is_waited_for() {
     kafka.restart().unwrap();
     wait_until("everything to be published", HANGS_AFTER, || Ok(town.events().len() >= (CASES + 50) * STATUSES.len()))
         .unwrap();
-    assert_exactly_once(&town, CASES + 50);
+    // Not `assert_exactly_once`: a lone broker that is killed while a transaction is open can show its records though it was aborted (docs/guarantees.md).
+    let mut sequences: Vec<i64> = town.events().iter().map(|(sequence, ..)| *sequence).collect();
+    sequences.dedup();
+    assert_eq!(sequences, (1..=i64::try_from((CASES + 50) * STATUSES.len()).unwrap()).collect::<Vec<_>>());
     kafka.kill().unwrap();
     assert_ends(running, &stop);
 }
