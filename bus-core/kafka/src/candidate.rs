@@ -53,7 +53,7 @@ impl Candidate {
         let setting = |error: rdkafka::error::KafkaError| KafkaError::Setting { reason: error.to_string() };
         let reach = Arc::<Reach>::default();
         let context = Context::with_deferred_rebalances(&reach);
-        let config = cluster.with_client_id(client_id).group_consumer(group_id, None);
+        let config = cluster.with_client_id(client_id).group_consumer(group_id);
         let consumer = BaseConsumer::from_config_and_context(&config, context).map_err(setting)?;
         consumer.subscribe(&[topic]).map_err(setting)?;
         Ok(Self {

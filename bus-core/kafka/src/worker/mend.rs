@@ -10,7 +10,7 @@ use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 use rdkafka::topic_partition_list::Offset;
 
 use super::lanes::list;
-use super::slot::{GroupConsumer, Positions, Slot, Trouble, is_expelled};
+use super::slot::{GroupConsumer, Positions, Slot, Trouble};
 use super::{Processor, WorkerError, WorkerEvent};
 use crate::StopSignal;
 use crate::classify::{Class, classify};
@@ -92,12 +92,7 @@ impl<P: Processor> Slot<'_, P> {
             }
             return Ok(());
         }
-        let Some(committed) = self.wait_for_stable_offsets(consumer)? else {
-            if open.is_some() {
-                self.tell(WorkerEvent::Aborted { reason });
-            }
-            return Ok(());
-        };
+        let Some(committed) = self.wait_for_stable_offsets(consumer)? else { return Ok(()) };
         let mut moved = 0;
         let mut went_through = 0;
         for (topic, partition, next) in &committed {
@@ -130,7 +125,7 @@ impl<P: Processor> Slot<'_, P> {
         Ok(())
     }
 
-    /// `None`: stopped, or the partitions were lost meanwhile (their revocation is on its way, or the group has another consumer of this name).
+    /// `None`: stopped, or the partitions were lost meanwhile (their revocation is on its way).
     pub(super) fn wait_for_stable_offsets(
         &mut self,
         consumer: &GroupConsumer,
@@ -140,7 +135,7 @@ impl<P: Processor> Slot<'_, P> {
         }
         let mut away = Away::new(self.cluster.outage());
         loop {
-            if self.stop.is_stopped() || is_expelled(consumer) {
+            if self.stop.is_stopped() {
                 return Ok(None);
             }
             match self.committed_or_known(consumer) {

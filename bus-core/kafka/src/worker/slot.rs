@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, RebalanceProtocol};
-use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
+use rdkafka::error::KafkaError as ClientError;
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::lanes::Lanes;
@@ -77,8 +77,6 @@ pub(super) struct Slot<'w, P> {
     pub(super) first_after_assignment: bool,
     pub(super) next_tick: Instant,
     pub(super) fenced_at: Option<Instant>,
-    /// The group has given the name of this slot to another consumer: ours takes no more calls.
-    pub(super) expelled: bool,
     /// When the outcome of a transaction was last not known.
     pub(super) troubled_at: Option<Instant>,
     pub(super) abort_wait: Duration,
@@ -123,7 +121,6 @@ impl<'w, P: Processor> Slot<'w, P> {
             first_after_assignment: false,
             next_tick: Instant::now(),
             fenced_at: None,
-            expelled: false,
             troubled_at: None,
             abort_wait: limits::ABORTED_FIRST,
             sight: Sight::new(cluster.outage()),
@@ -146,11 +143,6 @@ impl<'w, P: Processor> Slot<'w, P> {
         while !self.stop.is_stopped() {
             if let Err(trouble) = self.step(consumer) {
                 self.mend(consumer, trouble)?;
-                self.expelled |= is_expelled(consumer);
-            }
-            // No broker does that by itself, and the younger one of two processes is to stay: so nothing is taken back.
-            if self.expelled {
-                return Err(WorkerError::Fenced { transactional_id: self.settings.transactional_id.clone() });
             }
         }
         Ok(())
@@ -172,7 +164,7 @@ impl<'w, P: Processor> Slot<'w, P> {
         }
         match consumer.poll(self.poll_limit()) {
             Some(Ok(message)) => self.process(consumer, &RecordRef::from_message(&message)),
-            Some(Err(error)) => self.consumer_error(consumer, &error),
+            Some(Err(error)) => self.consumer_error(&error),
             // Nothing is waiting: whoever waits for the outputs need not wait for the interval.
             None if self.open.is_some() => self.commit(consumer),
             None => Ok(()),
@@ -297,10 +289,9 @@ impl<'w, P: Processor> Slot<'w, P> {
     pub(super) fn subscribe(&self) -> Result<GroupConsumer, WorkerError> {
         let context = Context::with_deferred_rebalances(&self.reach);
         let setting = |error: ClientError| WorkerError::Kafka(KafkaError::Setting { reason: error.to_string() });
-        // A broker takes neither slash nor most other signs in it.
-        let instance = self.settings.transactional_id.replace('/', ".");
-        let config = self.cluster.group_consumer(&self.settings.group_id, Some(&instance));
-        let consumer = BaseConsumer::from_config_and_context(&config, context).map_err(setting)?;
+        let consumer =
+            BaseConsumer::from_config_and_context(&self.cluster.group_consumer(&self.settings.group_id), context)
+                .map_err(setting)?;
         match &self.settings.input {
             Input::Topics(topics) => {
                 consumer.subscribe(&topics.iter().map(String::as_str).collect::<Vec<_>>()).map_err(setting)?
@@ -310,15 +301,11 @@ impl<'w, P: Processor> Slot<'w, P> {
         Ok(Arc::new(consumer))
     }
 
-    fn consumer_error(&mut self, consumer: &GroupConsumer, error: &ClientError) -> Result<(), Trouble> {
-        let Some(code) = error.rdkafka_error_code() else { return Ok(()) };
-        if is_expelled(consumer) {
-            self.expelled = true;
-            return Ok(());
-        }
+    fn consumer_error(&mut self, error: &ClientError) -> Result<(), Trouble> {
         if let ClientError::MessageConsumptionFatal(_) = error {
             return Err(Trouble::End(WorkerError::Fatal { reason: error.to_string() }));
         }
+        let Some(code) = error.rdkafka_error_code() else { return Ok(()) };
         match classify(code) {
             (Class::Fatal, why) => Err(Trouble::End(WorkerError::Fatal { reason: format!("{error}: {why}") })),
             // The client goes on by itself; whether the broker is away is found out by asking it.
@@ -377,16 +364,6 @@ impl<'w, P: Processor> Slot<'w, P> {
                 self.tell(WorkerEvent::Aborted { reason });
             }
         }
-        self.leave(consumer);
-        for producer in &mut self.producers {
-            producer.discard();
-        }
-        self.tell(WorkerEvent::Stopped);
-        ended
-    }
-
-    /// Closes the consumer. A member with a name stays in the group for the rest of its session, and has its partitions again if it comes back in that time.
-    fn leave(&mut self, consumer: GroupConsumer) {
         consumer.context().close();
         // The group waits for an answer to each rebalance: give those that nobody will look at any more.
         if let Some(arriving) = self.arriving.take() {
@@ -399,14 +376,14 @@ impl<'w, P: Processor> Slot<'w, P> {
             }
         }
         bury_by("consumer", consumer, limits::STOP_CONSUMER, self.stop);
+        for producer in &mut self.producers {
+            producer.discard();
+        }
+        self.tell(WorkerEvent::Stopped);
+        ended
     }
 
     pub(super) fn tell(&mut self, event: WorkerEvent) {
         self.processor.event(&event);
     }
-}
-
-/// Whether the group has given the consumer's name to another one. Every further call to it fails.
-pub(super) fn is_expelled(consumer: &GroupConsumer) -> bool {
-    matches!(consumer.client().fatal_error(), Some((Code::FencedInstanceId, _)))
 }
