@@ -56,10 +56,15 @@ pub(crate) fn run(scale: Scale, rows: Option<usize>) -> Result<Report> {
 /// A stage of its own. The first transaction that a broker ever sees makes the broker's own topics, which takes seconds: here it is another agency's.
 fn warmed(name: &str, scale: Scale) -> Result<Stage> {
     let stage = Stage::new(name, scale)?;
-    let (config, secret) = (format!("{OTHER_AGENCY}/connector.toml"), format!("{OTHER_AGENCY}/connector.secret"));
-    let command = stage.barid(&["connect", "--once", "--config", &config, "--connector-secret-file", &secret]);
-    command.run(stage.folder(), READ_WITHIN)?;
+    connect_once(&stage, OTHER_AGENCY)?;
     Ok(stage)
+}
+
+/// The whole life of a connector that reads what is there.
+fn connect_once(stage: &Stage, agency: &str) -> Result<Ended> {
+    let (config, secret) = (format!("{agency}/connector.toml"), format!("{agency}/connector.secret"));
+    let command = stage.barid(&["connect", "--once", "--config", &config, "--connector-secret-file", &secret]);
+    command.run(stage.folder(), READ_WITHIN)
 }
 
 /// One reading of an export.
@@ -71,10 +76,7 @@ struct Reading {
 impl Reading {
     fn of(stage: &Stage, cases: usize, changed: bool) -> Result<Self> {
         stage.write(EXPORT, &export(cases, changed)?)?;
-        let config = format!("{AGENCY}/connector.toml");
-        let secret = format!("{AGENCY}/connector.secret");
-        let command = stage.barid(&["connect", "--once", "--config", &config, "--connector-secret-file", &secret]);
-        let ended = command.run(stage.folder(), READ_WITHIN)?;
+        let ended = connect_once(stage, AGENCY)?;
         let rows = cases * STATUSES.len();
         let published = if changed { cases.div_ceil(CHANGED_CASES) } else { rows };
         for words in [format!("{published} published"), format!("{} unchanged", rows - published)] {

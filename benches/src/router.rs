@@ -33,11 +33,11 @@ use crate::stage::Stage;
 /// All contenders commit this often under load, unless a line says otherwise...
 pub(crate) const COMMIT_INTERVAL_MS: u64 = 100;
 
-/// What a router takes that nobody tells anything: the other end, in favour of latency.
-const DEFAULT_INTERVAL_MS: u64 = 20;
-
 /// ...and never for the number of records: Kafka Streams has no such limit.
 const COMMIT_RECORDS: usize = 100_000;
+
+/// What a router takes that nobody tells anything: the other end, in favour of latency.
+const DEFAULT_INTERVAL_MS: u64 = 20;
 
 /// The part that warms up, and the part where the measurement ends.
 const FROM: f64 = 1.0 / 3.0;

@@ -33,6 +33,7 @@ use sha2::{Digest, Sha256};
 
 use encoding::{Decoded, Evidence};
 use fault::Words;
+use header::fit;
 
 pub use fault::{Fault, SourceFault, SourceReason};
 pub use format::{Encoding, FileFormat, Kind, Separator};
@@ -204,11 +205,18 @@ impl Opened {
     /// Reads the next row; gives its number. Its cells are [`Self::cells`] then.
     pub(crate) fn read(&mut self) -> Option<Result<u64, SourceFault>> {
         let (file, header, cells) = (&self.file, &self.header, &mut self.cells);
-        let next = match &mut self.rows {
-            Rows::Delimited(rows) => rows.next(file, header, cells),
-            Rows::Workbook(rows) => rows.next(file, header, cells),
-            Rows::JsonLines(rows) => rows.next(file, header, cells),
-            Rows::Ended => None,
+        let next = loop {
+            let cut = match &mut self.rows {
+                Rows::Delimited(rows) => rows.next(file, cells),
+                Rows::Workbook(rows) => rows.next(cells).map(Ok),
+                Rows::JsonLines(rows) => rows.next(file, header, cells),
+                Rows::Ended => None,
+            };
+            let Some(Ok(row)) = cut else { break cut };
+            let fitted = fit(file, header, row, cells);
+            if fitted.is_some() {
+                break fitted;
+            }
         };
         if matches!(&next, Some(Err(fault)) if !fault.is_of_one_row()) {
             self.rows = Rows::Ended;

@@ -167,6 +167,11 @@ impl Office {
         }
     }
 
+    /// What a reading goes by that looks at a file for the first time.
+    fn context(&self) -> Context<'_> {
+        Context { config: &self.config, keys: &self.keys, now: self.now, rows_held: self.rows_held, read_before: None }
+    }
+
     /// Reads what is in quarantine again, as at the start of the process.
     fn resume(&mut self) -> Vec<CaseEvent> {
         let context = Context {

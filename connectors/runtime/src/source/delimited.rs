@@ -7,7 +7,7 @@ use csv::StringRecord;
 use super::encoding::Decoded;
 use super::fault::{SourceFault, SourceReason, Words};
 use super::format::Separator;
-use super::header::{fit, header};
+use super::header::header;
 use super::shape::{End, Shape};
 
 /// How much text decides about the separator.
@@ -124,22 +124,15 @@ impl Rows {
         Ok((header(file, first.iter().map(str::to_owned).collect())?, rows))
     }
 
-    pub(super) fn next(
-        &mut self,
-        file: &str,
-        header: &[String],
-        cells: &mut StringRecord,
-    ) -> Option<Result<u64, SourceFault>> {
-        loop {
-            match self.read(file, cells) {
-                Ok(true) => {}
-                Ok(false) => return None,
-                Err(fault) => return Some(Err(fault)),
+    /// Cuts the next record; gives its number.
+    pub(super) fn next(&mut self, file: &str, cells: &mut StringRecord) -> Option<Result<u64, SourceFault>> {
+        match self.read(file, cells) {
+            Ok(true) => {
+                self.row += 1;
+                Some(Ok(self.row))
             }
-            self.row += 1;
-            if let Some(row) = fit(file, header, self.row, cells) {
-                return Some(row);
-            }
+            Ok(false) => None,
+            Err(fault) => Some(Err(fault)),
         }
     }
 

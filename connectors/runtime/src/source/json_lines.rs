@@ -12,7 +12,6 @@ use serde_json::Value;
 
 use super::encoding::Decoded;
 use super::fault::{SourceFault, SourceReason, Words};
-use super::header::fit;
 
 /// More columns than any export has; a file that uses values as keys would grow without end.
 const MAX_COLUMNS: usize = 2000;
@@ -128,31 +127,28 @@ impl Rows {
         self.lines.text.get_ref().read_sha256()
     }
 
+    /// Takes the next line apart; gives its number.
     pub(super) fn next(
         &mut self,
         file: &str,
         header: &[String],
         cells: &mut StringRecord,
     ) -> Option<Result<u64, SourceFault>> {
-        loop {
-            let Line { row, json, .. } = match self.lines.next(file) {
-                Ok(Some(line)) => line,
-                Ok(None) => return None,
-                Err(fault) => return Some(Err(fault)),
-            };
-            let Some(flat) = flatten(json) else { return Some(Err(broken(file, row, json))) };
-            let mut values = vec![String::new(); header.len()];
-            for (pointer, value) in flat {
-                if let Some(index) = header.iter().position(|column| *column == pointer) {
-                    values[index] = value;
-                }
-            }
-            cells.clear();
-            cells.extend(values);
-            if let Some(row) = fit(file, header, row, cells) {
-                return Some(row);
+        let Line { row, json, .. } = match self.lines.next(file) {
+            Ok(Some(line)) => line,
+            Ok(None) => return None,
+            Err(fault) => return Some(Err(fault)),
+        };
+        let Some(flat) = flatten(json) else { return Some(Err(broken(file, row, json))) };
+        let mut values = vec![String::new(); header.len()];
+        for (pointer, value) in flat {
+            if let Some(index) = header.iter().position(|column| *column == pointer) {
+                values[index] = value;
             }
         }
+        cells.clear();
+        cells.extend(values);
+        Some(Ok(row))
     }
 }
 

@@ -11,7 +11,7 @@ use csv::StringRecord;
 
 use super::EXCEL_DATE;
 use super::fault::{SourceFault, SourceReason, Words};
-use super::header::{fit, header};
+use super::header::header;
 
 /// Where a spreadsheet begins to lose digits: it keeps 15.
 const EXACT_BELOW: f64 = 1e15;
@@ -86,21 +86,13 @@ impl Rows {
         self.next = 0;
     }
 
-    pub(super) fn next(
-        &mut self,
-        file: &str,
-        header: &[String],
-        cells: &mut StringRecord,
-    ) -> Option<Result<u64, SourceFault>> {
-        loop {
-            let (row, held) = self.rows.get(self.next)?;
-            self.next += 1;
-            cells.clear();
-            cells.extend(held);
-            if let Some(row) = fit(file, header, *row, cells) {
-                return Some(row);
-            }
-        }
+    /// Takes the next row; gives its number.
+    pub(super) fn next(&mut self, cells: &mut StringRecord) -> Option<u64> {
+        let (row, held) = self.rows.get(self.next)?;
+        self.next += 1;
+        cells.clear();
+        cells.extend(held);
+        Some(*row)
     }
 }
 

@@ -3,7 +3,7 @@
 use barid_schemas::case_event::Transition::{First, Skip, Step};
 use barid_schemas::records::QuarantineState::{Faulty, Waiting};
 
-use super::{CONNECTOR, CasePlan, Context, HEADER, ID, Memory, Office, ReadingError, Sink, read_file, row, steps};
+use super::{CONNECTOR, CasePlan, HEADER, ID, Memory, Office, ReadingError, Sink, read_file, row, steps};
 
 /// Another number with a right check digit.
 const WRONG_ID: &str = "9901001172";
@@ -322,13 +322,7 @@ fn nothing_is_taken_from_a_file_that_is_written_over_while_it_is_read() {
     let office = Office::open();
     let path = office.folder.path().join("export.csv");
     std::fs::write(&path, file(&[row("1", "ثبت", "1401/01/01"), row("2", "ثبت", "1401/01/01")])).unwrap();
-    let context = Context {
-        config: &office.config,
-        keys: &office.keys,
-        now: office.now,
-        rows_held: office.rows_held,
-        read_before: None,
-    };
+    let context = office.context();
     let mut meddler = Meddler { memory: &office.memory, path: &path, patience: 0.into(), plans: 0 };
     let result = read_file(&context, &office.config.sources[0], &path, &mut meddler);
     assert!(matches!(result, Err(ReadingError::Changed)));
@@ -344,13 +338,7 @@ fn nothing_is_taken_from_a_large_file_that_is_written_over_between_two_looks() {
     office.rows_held = 1;
     let path = office.folder.path().join("export.csv");
     let rows = [&known[..], &[row("2", "بررسی", "1401/02/01")]].concat();
-    let context = Context {
-        config: &office.config,
-        keys: &office.keys,
-        now: office.now,
-        rows_held: office.rows_held,
-        read_before: None,
-    };
+    let context = office.context();
     for (patience, changes) in [(rows.len(), true), (2 * rows.len(), false)] {
         std::fs::write(&path, file(&rows)).unwrap();
         let mut meddler = Meddler { memory: &office.memory, path: &path, patience: patience.into(), plans: 0 };
