@@ -19,6 +19,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 
 use crate::burial::bury;
 use crate::client::{Context, Reach, Rebalance, carry_out_assign, carry_out_revoke};
+use crate::membership::members;
 use crate::outage::Sight;
 use crate::reader::asked;
 use crate::{Cluster, KafkaError, limits};
@@ -53,7 +54,7 @@ impl Candidate {
         let setting = |error: rdkafka::error::KafkaError| KafkaError::Setting { reason: error.to_string() };
         let reach = Arc::<Reach>::default();
         let context = Context::with_deferred_rebalances(&reach);
-        let config = cluster.with_client_id(client_id).group_consumer(group_id);
+        let config = cluster.with_client_id(client_id).group_consumer(group_id, None);
         let consumer = BaseConsumer::from_config_and_context(&config, context).map_err(setting)?;
         consumer.subscribe(&[topic]).map_err(setting)?;
         Ok(Self {
@@ -96,13 +97,12 @@ impl Candidate {
     /// The client id of the member that has the partition. `None`: nobody has it, or the group is just choosing.
     pub fn leader(&self) -> Result<Option<String>, KafkaError> {
         let Some(consumer) = &self.consumer else { return Ok(None) };
-        let groups = consumer
-            .fetch_group_list(Some(&self.group_id), limits::METADATA)
+        let members = members(consumer, &self.group_id, limits::METADATA)
             .map_err(|error| asked(consumer, "ask who leads", limits::METADATA, &error))?;
-        let members =
-            groups.groups().iter().filter(|group| group.name() == self.group_id).flat_map(|group| group.members());
-        let mut leaders = members.filter(|member| member.assignment().is_some_and(has_partitions));
-        Ok(leaders.next().map(|member| member.client_id().to_owned()))
+        let mut leaders = members.into_iter().filter(|member| {
+            member.assigned.as_ref().is_some_and(|topics| topics.values().any(|partitions| !partitions.is_empty()))
+        });
+        Ok(leaders.next().map(|member| member.client_id))
     }
 
     /// A client has said that no broker can be reached: asks one, and tells what came out if it is news.
@@ -138,48 +138,5 @@ impl Drop for Candidate {
 fn pause(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) {
     if let Err(error) = consumer.pause(partitions) {
         tracing::debug!(error = %error, "the partition of the candidates could not be paused");
-    }
-}
-
-/// Whether an assignment of the classic group protocol holds a partition. It is: version (16 bits), number of topics (32), then for each its name (16 bits of
-/// length, bytes) and its partitions (32 bits of count, 32 each).
-fn has_partitions(assignment: &[u8]) -> bool {
-    fn take<'a>(bytes: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = bytes.split_at_checked(length)?;
-        *bytes = rest;
-        Some(taken)
-    }
-    fn number(bytes: &mut &[u8]) -> Option<usize> {
-        take(bytes, 4)?.try_into().ok().map(u32::from_be_bytes).and_then(|number| usize::try_from(number).ok())
-    }
-    fn count(mut bytes: &[u8]) -> Option<usize> {
-        take(&mut bytes, 2)?;
-        let mut partitions = 0;
-        for _ in 0..number(&mut bytes)? {
-            let name = take(&mut bytes, 2)?.try_into().ok().map(u16::from_be_bytes)?;
-            take(&mut bytes, name.into())?;
-            let of_topic = number(&mut bytes)?;
-            take(&mut bytes, of_topic.checked_mul(4)?)?;
-            partitions += of_topic;
-        }
-        Some(partitions)
-    }
-    count(assignment).is_some_and(|partitions| partitions > 0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_assignment_is_read_and_half_of_one_is_none() {
-        let with = b"\x00\x01\x00\x00\x00\x01\x00\x02_s\x00\x00\x00\x01\x00\x00\x00\x00\xff\xff\xff\xff";
-        assert!(has_partitions(with));
-        for length in 0..18 {
-            assert!(!has_partitions(&with[..length]), "{length} bytes");
-        }
-        assert!(!has_partitions(b"\x00\x01\x00\x00\x00\x00\xff\xff\xff\xff"), "no topic");
-        assert!(!has_partitions(b"\x00\x01\x00\x00\x00\x01\x00\x02_s\x00\x00\x00\x00"), "no partition");
-        assert!(!has_partitions(b"\x00\x01\xff\xff\xff\xff"), "more topics than bytes");
     }
 }

@@ -82,6 +82,7 @@ pub(crate) const TABLE: &[(Code, Class, &str)] = &[
         "the coordinator has forgotten the transactional id (unused for days); a new producer registers it",
     ),
     (Code::Fatal, Indefinite, "the client cannot be used any more; the reason is looked up"),
+    (Code::FencedInstanceId, Fenced, "a younger process has the name in the group"),
     (Code::Fenced, Fenced, "a newer producer has the transactional id"),
     (Code::ProducerFenced, Fenced, "a newer producer has the transactional id"),
     (

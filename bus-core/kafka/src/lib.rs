@@ -35,6 +35,7 @@ mod error;
 mod follow;
 mod in_process;
 mod limits;
+mod membership;
 mod outage;
 mod outbox;
 mod reader;

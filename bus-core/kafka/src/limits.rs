@@ -18,12 +18,13 @@ pub(crate) const COMMIT: Duration = Duration::from_secs(5);
 /// A commit blocks in slices of this length, so that a stop is heard in between.
 pub(crate) const COMMIT_SLICE: Duration = Duration::from_millis(500);
 
-/// Handing the offsets to the transaction: two round trips to a coordinator. Nothing is committed yet, so giving up is cheap.
-pub(crate) const SEND_OFFSETS: Duration = Duration::from_secs(5);
+/// Handing the offsets to the transaction: two round trips to a coordinator. Nothing is committed yet, so giving up is cheap, and a dead coordinator is found again
+/// only by a new try.
+pub(crate) const SEND_OFFSETS: Duration = Duration::from_secs(2);
 
 /// A call that hands over offsets and has not come back by then never will: the client keeps [`SEND_OFFSETS`] only while it has a request under way. When the
 /// group's coordinator dies at the wrong moment it has none, and waits for ever.
-pub(crate) const SEND_OFFSETS_LOST: Duration = Duration::from_secs(7);
+pub(crate) const SEND_OFFSETS_LOST: Duration = Duration::from_secs(3);
 
 /// An abort that takes longer is given up: the producer is made new, and initialising it ends the transaction too.
 pub(crate) const ABORT: Duration = Duration::from_secs(5);
@@ -103,7 +104,10 @@ pub(crate) const STOP_ALL: Duration = Duration::from_millis(2_500);
 /// How soon a stop is noticed beside a call that blocks.
 pub(crate) const STOP_LOOK: Duration = Duration::from_millis(25);
 
-/// Leaving the group; what takes longer is left to a thread of its own.
+/// Giving back the partitions of a group before it is left.
+pub(crate) const STOP_LEAVE: Duration = Duration::from_millis(500);
+
+/// Closing a consumer; what takes longer is left to a thread of its own.
 pub(crate) const STOP_CONSUMER: Duration = Duration::from_millis(1_500);
 
 /// Dropping a producer when stopping or rebuilding.
@@ -124,8 +128,15 @@ pub(crate) const AWAY_REMINDER: Duration = Duration::from_secs(60);
 /// A member that is silent for this long is out of its group: the time until another router takes a dead one's partitions.
 pub(crate) const SESSION: Duration = Duration::from_secs(6);
 
-/// Three heartbeats may be missed.
-pub(crate) const HEARTBEAT: Duration = Duration::from_secs(2);
+/// Five heartbeats may be missed. By its heartbeat a member hears that the group divides its partitions anew, so this bounds how long each division takes.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// Between two looks whether all partitions of a group have an owner. One that changes hands has none until its owner has committed and given it back, and then the
+/// group is dividing, which is no look.
+pub(crate) const ORPHANED: Duration = Duration::from_millis(1_500);
+
+/// The same while the group does not say it, doubling.
+pub(crate) const ORPHANED_LONGEST: Duration = Duration::from_secs(60);
 
 /// How long a broker may collect before it answers a fetch. It is paid by every idle partition's first record.
 pub(crate) const FETCH_WAIT: Duration = Duration::from_millis(50);

@@ -42,10 +42,10 @@ const TYPED: &[(&str, &str)] = &[
     ("client.id", "the setting `client_id`"),
     ("group.id", "the group that each role names itself"),
     ("group.protocol", "`group.protocol=classic`: offsets inside transactions are fenced by it"),
-    ("group.instance.id", "dynamic membership: a static member hides a dead process"),
+    ("group.instance.id", "the name of each slot, by which a process that is started again has its partitions at once"),
     ("partition.assignment.strategy", "`partition.assignment.strategy=cooperative-sticky`"),
     ("session.timeout.ms", "`session.timeout.ms=6000`: it bounds a takeover"),
-    ("heartbeat.interval.ms", "`heartbeat.interval.ms=2000`, a third of the session"),
+    ("heartbeat.interval.ms", "`heartbeat.interval.ms=1000`, a sixth of the session"),
     ("isolation.level", "`isolation.level=read_committed`: exactly once"),
     ("enable.auto.commit", "offsets that are committed inside transactions"),
     ("enable.auto.offset.store", "offsets that are committed inside transactions"),
@@ -180,10 +180,14 @@ impl Cluster {
         config
     }
 
-    /// A member of a group whose offsets are committed inside transactions.
-    pub(crate) fn group_consumer(&self, group_id: &str) -> ClientConfig {
+    /// A member of a group whose offsets are committed inside transactions. A member with a name (`instance`) that dies and comes back within its session has the
+    /// partitions that it had, at once and without a rebalance; one without waits until the group has given the dead one up.
+    pub(crate) fn group_consumer(&self, group_id: &str, instance: Option<&str>) -> ClientConfig {
         let mut config = self.base();
         config.set("group.id", group_id);
+        if let Some(instance) = instance {
+            config.set("group.instance.id", instance);
+        }
         config.set("group.protocol", "classic");
         config.set("partition.assignment.strategy", "cooperative-sticky");
         set_ms(&mut config, "session.timeout.ms", limits::SESSION);
@@ -291,7 +295,7 @@ mod tests {
         let cluster = with_property("sasl.username", "router").unwrap();
         for config in [
             cluster.transactional_producer("t"),
-            cluster.group_consumer("g"),
+            cluster.group_consumer("g", Some("i")),
             cluster.reader(),
             cluster.snapshot_reader(),
             cluster.admin(),
@@ -299,6 +303,13 @@ mod tests {
         ] {
             assert_eq!(config.get("sasl.username"), Some("router"));
         }
+    }
+
+    #[test]
+    fn a_member_that_has_a_name_keeps_its_place_in_the_group_while_it_is_started_again() {
+        let cluster = Cluster::at("localhost:9092", "test").unwrap();
+        assert_eq!(cluster.group_consumer("g", Some("name")).get("group.instance.id"), Some("name"));
+        assert_eq!(cluster.group_consumer("g", None).get("group.instance.id"), None);
     }
 
     #[test]
@@ -332,7 +343,7 @@ mod tests {
         for config in [
             cluster.transactional_producer("t"),
             cluster.best_effort_producer(),
-            cluster.group_consumer("g"),
+            cluster.group_consumer("g", Some("i")),
             cluster.reader(),
             cluster.snapshot_reader(),
             cluster.watermark_client(),

@@ -10,6 +10,7 @@
 
 mod lanes;
 mod mend;
+mod owners;
 mod partitions;
 mod slot;
 #[cfg(test)]

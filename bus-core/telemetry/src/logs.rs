@@ -21,8 +21,9 @@ use crate::exporter::{EXPORT_LIMIT, exporter};
 /// `debug,hyper=trace` still has its way.
 const QUIET: &str = "hyper=info,hyper_util=info,h2=info,reqwest=info,rustls=info,tokio=info,tower=info,mio=info";
 
-/// The exporter repeats the same error with every batch; `exporter` says it once instead.
-const UNSAID: &str = "opentelemetry=off";
+/// The exporter repeats the same error with every batch; `exporter` says it once instead. And the Kafka client calls it an error when a consumer is closed whose name
+/// another process has, which is told in words of ours.
+const UNSAID: &str = "opentelemetry=off,rdkafka::consumer::base_consumer=off";
 
 /// What log lines look like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use crate::witness::Witness;
 /// Beyond the session of a group (6 s), and beyond a transaction (10 s) and the broker's look for it (1 s).
 const FROZEN: Duration = Duration::from_secs(13);
 
-/// Beyond a broker's session (6 s): its leaderships have moved.
+/// Beyond a broker's session (4 s): its leaderships have moved.
 const BROKER_AWAY: Duration = Duration::from_secs(7);
 
 /// Beyond a drain, a commit (5 s) and a request (10 s) of a client.

@@ -20,7 +20,7 @@ use crate::stage::{AGENCIES, ROUTERS, Stage, last_words};
 use crate::witness::{Expected, Witness};
 
 /// Until everything that was written before a cure has arrived. The longest legitimate wait is for a dead router's
-/// transaction (10 s), a group's session (6 s) and a broker's (6 s); how long it was is in the report.
+/// transaction (10 s), a group's session (6 s) and a broker's (4 s); how long it was is in the report.
 const RECOVERS_WITHIN: Duration = HANGS_AFTER;
 
 /// At the end nothing more comes for this long: what is not there by then is lost.

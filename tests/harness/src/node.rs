@@ -144,7 +144,9 @@ pub(crate) fn common_properties(folder: &Path, replicas: usize) -> String {
          auto.create.topics.enable=false\n\
          # A dead router holds readers back until its transaction is found to have timed out: 10 s by default.\n\
          transaction.abort.timed.out.transaction.cleanup.interval.ms=1000\n\
-         broker.session.timeout.ms=6000\n\
+         # Below the session of a group's members (6 s): they find the new coordinator before they have to join anew.\n\
+         broker.session.timeout.ms=4000\n\
+         broker.heartbeat.interval.ms=1000\n\
          # Hundreds of small topics in one test run.\n\
          log.index.size.max.bytes=65536\n\
          log.cleaner.dedupe.buffer.size=2097152\n\

@@ -10,7 +10,7 @@ use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 use rdkafka::topic_partition_list::Offset;
 
 use super::lanes::list;
-use super::slot::{GroupConsumer, Positions, Slot, Trouble};
+use super::slot::{GroupConsumer, Positions, Slot, Trouble, is_expelled};
 use super::{Processor, WorkerError, WorkerEvent};
 use crate::StopSignal;
 use crate::classify::{Class, classify};
@@ -47,6 +47,10 @@ impl<P: Processor> Slot<'_, P> {
             format!("another process has taken the name `{transactional_id}`, taking it back once")
         };
         wait_by_chance(self.stop);
+        // The other one has the name in the group too: it is the one to stay.
+        if is_expelled(consumer) {
+            return Err(WorkerError::Fenced { transactional_id });
+        }
         self.rebuild(consumer, reason)
     }
 
@@ -92,7 +96,12 @@ impl<P: Processor> Slot<'_, P> {
             }
             return Ok(());
         }
-        let Some(committed) = self.wait_for_stable_offsets(consumer)? else { return Ok(()) };
+        let Some(committed) = self.wait_for_stable_offsets(consumer)? else {
+            if open.is_some() {
+                self.tell(WorkerEvent::Aborted { reason });
+            }
+            return Ok(());
+        };
         let mut moved = 0;
         let mut went_through = 0;
         for (topic, partition, next) in &committed {
@@ -125,7 +134,7 @@ impl<P: Processor> Slot<'_, P> {
         Ok(())
     }
 
-    /// `None`: stopped, or the partitions were lost meanwhile (their revocation is on its way).
+    /// `None`: stopped, or the partitions were lost meanwhile (their revocation is on its way, or the group has another consumer of this name).
     pub(super) fn wait_for_stable_offsets(
         &mut self,
         consumer: &GroupConsumer,
@@ -135,7 +144,7 @@ impl<P: Processor> Slot<'_, P> {
         }
         let mut away = Away::new(self.cluster.outage());
         loop {
-            if self.stop.is_stopped() {
+            if self.stop.is_stopped() || is_expelled(consumer) {
                 return Ok(None);
             }
             match self.committed_or_known(consumer) {

@@ -11,7 +11,7 @@ use rdkafka::error::KafkaError as ClientError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::lanes::list;
-use super::slot::{Arriving, GroupConsumer, Positions, Slot, Trouble};
+use super::slot::{Arriving, GroupConsumer, Positions, Slot, Trouble, is_expelled};
 use super::{Processor, WorkerError, WorkerEvent};
 use crate::client::{Rebalance, carry_out_assign, carry_out_revoke};
 use crate::{KafkaError, RecordRef, limits};
@@ -86,7 +86,7 @@ impl<P: Processor> Slot<'_, P> {
                 }
             }
             open = rest;
-            if open.count() == 0 || consumer.assignment_lost() {
+            if open.count() == 0 || consumer.assignment_lost() || is_expelled(consumer) {
                 break;
             }
             if started.elapsed() > limits::SEEK || self.stop.is_stopped() {
@@ -187,6 +187,7 @@ impl<P: Processor> Slot<'_, P> {
             self.lanes.insert(topic, *partition, *next);
         }
         self.first_after_assignment = true;
+        self.owners.changed();
         tracing::debug!(partitions = positions.len(), "partitions were assigned");
         self.tell(WorkerEvent::Assigned { partitions: self.lanes.assigned() });
         Ok(())

@@ -13,10 +13,11 @@ use std::time::{Duration, Instant};
 
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, RebalanceProtocol};
-use rdkafka::error::KafkaError as ClientError;
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::lanes::Lanes;
+use super::owners::Owners;
 use super::{Begin, Input, Processor, Tick, Verdict, WorkerError, WorkerEvent, WorkerSettings};
 use crate::burial::bury_by;
 use crate::classify::{Class, classify};
@@ -75,8 +76,11 @@ pub(super) struct Slot<'w, P> {
     /// Partitions that the group has given us and whose committed offsets are not known yet.
     pub(super) arriving: Option<Arriving>,
     pub(super) first_after_assignment: bool,
+    pub(super) owners: Owners,
     pub(super) next_tick: Instant,
     pub(super) fenced_at: Option<Instant>,
+    /// The group has given the name of this slot to another consumer: ours takes no more calls.
+    pub(super) expelled: bool,
     /// When the outcome of a transaction was last not known.
     pub(super) troubled_at: Option<Instant>,
     pub(super) abort_wait: Duration,
@@ -119,8 +123,10 @@ impl<'w, P: Processor> Slot<'w, P> {
             lanes: Lanes::default(),
             arriving: None,
             first_after_assignment: false,
+            owners: Owners::default(),
             next_tick: Instant::now(),
             fenced_at: None,
+            expelled: false,
             troubled_at: None,
             abort_wait: limits::ABORTED_FIRST,
             sight: Sight::new(cluster.outage()),
@@ -143,6 +149,12 @@ impl<'w, P: Processor> Slot<'w, P> {
         while !self.stop.is_stopped() {
             if let Err(trouble) = self.step(consumer) {
                 self.mend(consumer, trouble)?;
+                self.expelled |= is_expelled(consumer);
+            }
+            // No broker does that by itself: another process has the name, and nothing is taken back from it. (Mostly the younger one of the two goes on. One
+            // that wakes after its session was over joins anew, and so puts its successor out.)
+            if self.expelled {
+                return Err(WorkerError::Fenced { transactional_id: self.settings.transactional_id.clone() });
             }
         }
         Ok(())
@@ -156,6 +168,7 @@ impl<'w, P: Processor> Slot<'w, P> {
         self.take_arriving(consumer)?;
         self.resume_due(consumer)?;
         self.look_for_broker(consumer);
+        self.look_for_owners(consumer)?;
         self.tick()?;
         if self.open.as_ref().is_some_and(|open| {
             open.since.elapsed() >= self.settings.commit_interval || open.records >= self.settings.commit_records
@@ -164,7 +177,7 @@ impl<'w, P: Processor> Slot<'w, P> {
         }
         match consumer.poll(self.poll_limit()) {
             Some(Ok(message)) => self.process(consumer, &RecordRef::from_message(&message)),
-            Some(Err(error)) => self.consumer_error(&error),
+            Some(Err(error)) => self.consumer_error(consumer, &error),
             // Nothing is waiting: whoever waits for the outputs need not wait for the interval.
             None if self.open.is_some() => self.commit(consumer),
             None => Ok(()),
@@ -289,23 +302,33 @@ impl<'w, P: Processor> Slot<'w, P> {
     pub(super) fn subscribe(&self) -> Result<GroupConsumer, WorkerError> {
         let context = Context::with_deferred_rebalances(&self.reach);
         let setting = |error: ClientError| WorkerError::Kafka(KafkaError::Setting { reason: error.to_string() });
-        let consumer =
-            BaseConsumer::from_config_and_context(&self.cluster.group_consumer(&self.settings.group_id), context)
-                .map_err(setting)?;
-        match &self.settings.input {
-            Input::Topics(topics) => {
-                consumer.subscribe(&topics.iter().map(String::as_str).collect::<Vec<_>>()).map_err(setting)?
-            }
-            Input::Pattern(pattern) => consumer.subscribe(&[pattern.as_str()]).map_err(setting)?,
-        }
+        // A broker takes neither slash nor most other signs in it.
+        let instance = self.settings.transactional_id.replace('/', ".");
+        let config = self.cluster.group_consumer(&self.settings.group_id, Some(&instance));
+        let consumer = BaseConsumer::from_config_and_context(&config, context).map_err(setting)?;
+        self.subscribe_to_input(&consumer)?;
         Ok(Arc::new(consumer))
     }
 
-    fn consumer_error(&mut self, error: &ClientError) -> Result<(), Trouble> {
+    pub(super) fn subscribe_to_input(&self, consumer: &BaseConsumer<Context>) -> Result<(), WorkerError> {
+        let topics: Vec<&str> = match &self.settings.input {
+            Input::Topics(topics) => topics.iter().map(String::as_str).collect(),
+            Input::Pattern(pattern) => vec![pattern],
+        };
+        consumer
+            .subscribe(&topics)
+            .map_err(|error| WorkerError::Kafka(KafkaError::Setting { reason: error.to_string() }))
+    }
+
+    fn consumer_error(&mut self, consumer: &GroupConsumer, error: &ClientError) -> Result<(), Trouble> {
+        let Some(code) = error.rdkafka_error_code() else { return Ok(()) };
+        if is_expelled(consumer) {
+            self.expelled = true;
+            return Ok(());
+        }
         if let ClientError::MessageConsumptionFatal(_) = error {
             return Err(Trouble::End(WorkerError::Fatal { reason: error.to_string() }));
         }
-        let Some(code) = error.rdkafka_error_code() else { return Ok(()) };
         match classify(code) {
             (Class::Fatal, why) => Err(Trouble::End(WorkerError::Fatal { reason: format!("{error}: {why}") })),
             // The client goes on by itself; whether the broker is away is found out by asking it.
@@ -364,6 +387,16 @@ impl<'w, P: Processor> Slot<'w, P> {
                 self.tell(WorkerEvent::Aborted { reason });
             }
         }
+        self.leave(consumer);
+        for producer in &mut self.producers {
+            producer.discard();
+        }
+        self.tell(WorkerEvent::Stopped);
+        ended
+    }
+
+    /// Leaves the group and closes the consumer. The client itself does not leave with a name: then the others would miss this slot for the rest of its session.
+    fn leave(&mut self, consumer: GroupConsumer) {
         consumer.context().close();
         // The group waits for an answer to each rebalance: give those that nobody will look at any more.
         if let Some(arriving) = self.arriving.take() {
@@ -375,15 +408,24 @@ impl<'w, P: Processor> Slot<'w, P> {
                 Rebalance::Revoke { partitions, .. } => carry_out_revoke(&consumer, &partitions),
             }
         }
-        bury_by("consumer", consumer, limits::STOP_CONSUMER, self.stop);
-        for producer in &mut self.producers {
-            producer.discard();
+        if !is_expelled(&consumer) {
+            consumer.unsubscribe();
+            let (began, limit) = (Instant::now(), self.stop.at_most(limits::STOP_LEAVE, limits::STOP_ALL));
+            while began.elapsed() < limit && consumer.assignment().is_ok_and(|held| held.count() > 0) {
+                let _ = consumer.poll(limits::STOP_LOOK);
+            }
+            // What it held it has given back, and says now that it goes.
+            let _ = consumer.poll(limits::STOP_LOOK * 2);
         }
-        self.tell(WorkerEvent::Stopped);
-        ended
+        bury_by("consumer", consumer, limits::STOP_CONSUMER, self.stop);
     }
 
     pub(super) fn tell(&mut self, event: WorkerEvent) {
         self.processor.event(&event);
     }
+}
+
+/// Whether the group has given the consumer's name to another one. Every further call to it fails.
+pub(super) fn is_expelled(consumer: &GroupConsumer) -> bool {
+    matches!(consumer.client().fatal_error(), Some((Code::FencedInstanceId, _)))
 }

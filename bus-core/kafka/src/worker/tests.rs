@@ -6,6 +6,7 @@ use barid_harness::HANGS_AFTER;
 use rdkafka::consumer::{Consumer, RebalanceProtocol};
 
 use super::lanes::list;
+use super::slot::GroupConsumer;
 use super::*;
 use crate::InProcessBroker;
 use crate::client::Rebalance;
@@ -29,6 +30,38 @@ impl Processor for Idle {
     }
 }
 
+/// Serves the group until the slot has so many partitions.
+#[track_caller]
+fn until_assigned(slot: &mut Slot<'_, Idle>, consumer: &GroupConsumer, partitions: usize) {
+    let started = Instant::now();
+    while slot.lanes.assigned().len() != partitions {
+        assert!(started.elapsed() < HANGS_AFTER, "it has {:?}", slot.lanes.assigned());
+        assert!(consumer.poll(Duration::from_millis(10)).is_none_or(|polled| polled.is_err()));
+        while let Some(rebalance) = consumer.context().next_rebalance() {
+            assert!(slot.rebalance(consumer, rebalance).is_ok());
+        }
+        assert!(slot.take_arriving(consumer).is_ok());
+    }
+}
+
+#[test]
+fn a_slot_that_has_its_group_divide_again_gives_back_what_it_has_and_is_given_partitions_again() {
+    let broker = InProcessBroker::start().unwrap();
+    broker.create_topic("a", 2).unwrap();
+    let cluster = Cluster::at(&broker.bootstrap_servers(), "test").unwrap();
+    let settings = WorkerSettings::new(Input::Topics(vec!["a".to_owned()]), "g", "w");
+    let (stop, mut processor) = (StopSignal::new(), Idle::default());
+    let mut slot = Slot::new(&cluster, &settings, &mut processor, &stop);
+    let consumer = slot.subscribe().unwrap();
+    until_assigned(&mut slot, &consumer, 2);
+    let rejoined = slot.rejoin(&consumer).is_ok();
+    until_assigned(&mut slot, &consumer, 0);
+    until_assigned(&mut slot, &consumer, 2);
+    assert!(slot.finish(consumer, Ok(())).is_ok());
+    assert!(rejoined);
+    assert_eq!(processor.revoked, [("a".to_owned(), 0), ("a".to_owned(), 1)]);
+}
+
 /// A member that did not poll for minutes, because it waited for the broker, is taken everything at once.
 #[test]
 fn partitions_that_are_revoked_before_they_were_taken_up_are_forgotten_and_the_others_given_back() {
@@ -41,14 +74,7 @@ fn partitions_that_are_revoked_before_they_were_taken_up_are_forgotten_and_the_o
     let mut slot = Slot::new(&cluster, &settings, &mut processor, &stop);
     let consumer = slot.subscribe().unwrap();
     let started = Instant::now();
-    while slot.lanes.assigned().len() < 2 {
-        assert!(started.elapsed() < HANGS_AFTER, "no assignment");
-        assert!(consumer.poll(Duration::from_millis(10)).is_none_or(|polled| polled.is_err()));
-        while let Some(rebalance) = consumer.context().next_rebalance() {
-            assert!(slot.rebalance(&consumer, rebalance).is_ok());
-        }
-        assert!(slot.take_arriving(&consumer).is_ok());
-    }
+    until_assigned(&mut slot, &consumer, 2);
     assert!(matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative));
 
     let arriving = list([("b", 0, 0)].into_iter());

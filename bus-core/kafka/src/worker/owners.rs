@@ -1,0 +1,165 @@
+//! Looks whether every partition of the group has an owner, and has the group divide them again if not.
+//!
+//! A slot that is started again under its name gets at once what the group has meant for its predecessor. If that one died after a new division was made and before it
+//! had given back what it was to give back, then those partitions have no owner: the slot does not know of them, and nobody asks for another division. (Seen with
+//! Apache Kafka 4.3.1 and `cooperative-sticky`, when a router was replaced while another one joined.) So a slot that was given partitions looks a moment later.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::Consumer;
+use rdkafka::error::KafkaError as ClientError;
+
+use super::Processor;
+use super::slot::{GroupConsumer, Slot, Trouble};
+use crate::limits;
+use crate::membership::{Member, members};
+
+/// Topic and partition.
+type Orphans = BTreeSet<(String, i32)>;
+
+/// What one look has found. `None`: it cannot be said now, for the group is dividing or does not answer.
+type Found = Option<Orphans>;
+
+/// When a slot looks next, and what it has seen.
+#[derive(Default)]
+pub(super) struct Owners {
+    due: Option<Instant>,
+    looking: Option<Receiver<Found>>,
+    /// Found by the last look. A partition that changes hands is without an owner for a moment, so one look is none.
+    seen: Orphans,
+    wait: Duration,
+}
+
+impl Owners {
+    /// The slot was given partitions.
+    pub(super) fn changed(&mut self) {
+        *self = Self { due: Some(Instant::now() + limits::ORPHANED), wait: limits::ORPHANED, ..Self::default() };
+    }
+
+    /// Takes what a look has found. True: the same partitions had no owner the last time too.
+    fn found(&mut self, found: Found) -> bool {
+        self.wait = if found.is_some() { limits::ORPHANED } else { (self.wait * 2).min(limits::ORPHANED_LONGEST) };
+        let found_none = found.as_ref().is_some_and(Orphans::is_empty);
+        self.due = (!found_none).then(|| Instant::now() + self.wait);
+        let seen = std::mem::replace(&mut self.seen, found.unwrap_or_default());
+        !seen.is_disjoint(&self.seen)
+    }
+}
+
+impl<P: Processor> Slot<'_, P> {
+    /// A look takes a round trip or two and happens on a thread of its own; nothing waits for it.
+    pub(super) fn look_for_owners(&mut self, consumer: &GroupConsumer) -> Result<(), Trouble> {
+        if let Some(looking) = &self.owners.looking {
+            let found = match looking.try_recv() {
+                Ok(found) => found,
+                Err(TryRecvError::Empty) => return Ok(()),
+                Err(TryRecvError::Disconnected) => None,
+            };
+            self.owners.looking = None;
+            if self.owners.found(found) {
+                return self.rejoin(consumer);
+            }
+        }
+        if self.owners.due.is_some_and(|due| due <= Instant::now()) {
+            self.owners.due = None;
+            let (sender, looking) = sync_channel(1);
+            let (client, group_id) = (Arc::clone(consumer), self.settings.group_id.clone());
+            let look = move || drop(sender.send(orphans(&client, &group_id)));
+            // Without a thread the sender is gone, which reads as a look that has found nothing out.
+            if let Err(error) = std::thread::Builder::new().name("kafka owners".to_owned()).spawn(look) {
+                tracing::error!(%error, "no thread can be started for a call to kafka");
+            }
+            self.owners.looking = Some(looking);
+        }
+        Ok(())
+    }
+
+    /// Leaves the group and joins it again: that makes it divide.
+    pub(super) fn rejoin(&mut self, consumer: &GroupConsumer) -> Result<(), Trouble> {
+        let orphans = self.owners.seen.len();
+        tracing::info!(partitions = orphans, "partitions of the group have no owner, it divides them again");
+        self.owners.changed();
+        self.commit(consumer)?;
+        // The revocation of what the slot has comes as any other; joining waits until it is carried out.
+        consumer.unsubscribe();
+        self.subscribe_to_input(consumer).map_err(Trouble::End)
+    }
+}
+
+fn orphans(client: &GroupConsumer, group_id: &str) -> Found {
+    let asked = || -> Result<Found, ClientError> {
+        let members = members(&**client, group_id, limits::METADATA)?;
+        let metadata = client.fetch_metadata(None, limits::METADATA)?;
+        let partitions = metadata.topics().iter().map(|topic| (topic.name(), topic.partitions().len()));
+        Ok(without_owner(&members, partitions))
+    };
+    asked().unwrap_or_else(|error| {
+        tracing::debug!(%error, "whether all partitions have an owner cannot be said");
+        None
+    })
+}
+
+/// Of all topics that a member subscribes to, the partitions that no member has.
+fn without_owner<'m>(members: &[Member], partitions: impl Iterator<Item = (&'m str, usize)>) -> Found {
+    let assigned = members.iter().map(|member| member.assigned.as_ref()).collect::<Option<Vec<_>>>()?;
+    if assigned.is_empty() {
+        return None;
+    }
+    let of_interest = |topic: &str| members.iter().any(|member| member.subscribed.contains(topic));
+    let is_owned = |topic: &str, partition: i32| {
+        assigned.iter().any(|own| own.get(topic).is_some_and(|partitions| partitions.contains(&partition)))
+    };
+    let mut orphans = Orphans::new();
+    for (topic, count) in partitions.filter(|(topic, _)| of_interest(topic)) {
+        let count = i32::try_from(count).unwrap_or(i32::MAX);
+        let free = (0..count).filter(|partition| !is_owned(topic, *partition));
+        orphans.extend(free.map(|partition| (topic.to_owned(), partition)));
+    }
+    Some(orphans)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn member(topic: &str, assigned: Option<&[i32]>) -> Member {
+        Member {
+            client_id: String::new(),
+            subscribed: BTreeSet::from([topic.to_owned()]),
+            assigned: assigned.map(|partitions| BTreeMap::from([(topic.to_owned(), partitions.to_vec())])),
+        }
+    }
+
+    fn orphans<const N: usize>(partitions: [i32; N]) -> Orphans {
+        partitions.map(|partition| ("a".to_owned(), partition)).into()
+    }
+
+    #[test]
+    fn what_no_member_has_is_found_and_a_group_that_divides_says_nothing() {
+        let topics = || [("a", 4), ("other", 2)].into_iter();
+        let two = [member("a", Some(&[0, 3])), member("a", Some(&[1]))];
+        assert_eq!(without_owner(&two, topics()), Some(orphans([2])));
+        assert_eq!(without_owner(&[member("a", Some(&[0, 1, 2, 3]))], topics()), Some(orphans([])));
+        assert_eq!(without_owner(&[member("a", Some(&[0])), member("a", None)], topics()), None);
+        assert_eq!(without_owner(&[], topics()), None);
+    }
+
+    #[test]
+    fn only_what_two_looks_have_found_makes_the_group_divide_again() {
+        let mut owners = Owners::default();
+        owners.changed();
+        assert!(owners.due.is_some());
+        assert!(!owners.found(Some(orphans([1, 2]))) && owners.due.is_some());
+        assert!(!owners.found(Some(orphans([3]))), "others than before");
+        assert!(!owners.found(None), "nobody knows");
+        assert!(!owners.found(Some(orphans([3]))), "the first look after that");
+        assert!(owners.found(Some(orphans([3, 4]))));
+        assert!(!owners.found(Some(orphans([]))));
+        assert!(owners.due.is_none(), "all have an owner: no more looks");
+    }
+}
