@@ -18,13 +18,14 @@ pub(crate) const COMMIT: Duration = Duration::from_secs(5);
 /// A commit blocks in slices of this length, so that a stop is heard in between.
 pub(crate) const COMMIT_SLICE: Duration = Duration::from_millis(500);
 
-/// Handing the offsets to the transaction: two round trips to a coordinator. Nothing is committed yet, so giving up is cheap, and a dead coordinator is found again
-/// only by a new try.
-pub(crate) const SEND_OFFSETS: Duration = Duration::from_secs(2);
+/// Handing the offsets to the transaction: two round trips to a coordinator, some milliseconds. Nothing is committed yet, so giving up is cheap, and a dead coordinator is
+/// found again only by a new try. The first limit and the longest, doubling from one try to the next: brokers may also just be slow.
+pub(crate) const SEND_OFFSETS_FIRST: Duration = Duration::from_secs(1);
+pub(crate) const SEND_OFFSETS_LONGEST: Duration = Duration::from_secs(4);
 
-/// A call that hands over offsets and has not come back by then never will: the client keeps [`SEND_OFFSETS`] only while it has a request under way. When the
-/// group's coordinator dies at the wrong moment it has none, and waits for ever.
-pub(crate) const SEND_OFFSETS_LOST: Duration = Duration::from_secs(3);
+/// A call that hands over offsets and has not come back so long after its limit never will: the client looks at the limit only while it has a request under way. When
+/// the group's coordinator dies at the wrong moment it has none, and waits for ever.
+pub(crate) const SEND_OFFSETS_LATE: Duration = Duration::from_millis(500);
 
 /// An abort that takes longer is given up: the producer is made new, and initialising it ends the transaction too.
 pub(crate) const ABORT: Duration = Duration::from_secs(5);
@@ -187,8 +188,8 @@ mod tests {
 
     #[test]
     fn a_transaction_outlives_its_drain_and_its_offsets() {
-        assert!(DRAIN < TRANSACTION && SEND_OFFSETS < SEND_OFFSETS_LOST && UNKNOWN_TOPIC < DRAIN);
-        assert!(SEND_OFFSETS_LOST < TRANSACTION && TROUBLE_ECHO >= TRANSACTION + SOCKET);
+        assert!(DRAIN < TRANSACTION && UNKNOWN_TOPIC < DRAIN);
+        assert!(SEND_OFFSETS_LONGEST + SEND_OFFSETS_LATE < TRANSACTION && TROUBLE_ECHO >= TRANSACTION + SOCKET);
     }
 
     #[test]

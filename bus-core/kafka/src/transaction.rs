@@ -252,22 +252,24 @@ impl TransactionalProducer {
         self.open
     }
 
-    /// Adds the offsets of consumed records to the transaction.
+    /// Adds the offsets of consumed records to the transaction, within `limit`.
     pub(crate) fn send_offsets(
         &self,
         offsets: TopicPartitionList,
         metadata: ConsumerGroupMetadata,
+        limit: Duration,
     ) -> Result<(), TransactionError> {
         let client = self.client()?;
         let sending = client.clone();
-        let sent = self.stop.waiting_at_most(limits::SEND_OFFSETS_LOST, limits::STOP_COMMIT, move || {
-            sending.send_offsets_to_transaction(&offsets, &metadata, limits::SEND_OFFSETS)
+        let lost = limit + limits::SEND_OFFSETS_LATE;
+        let sent = self.stop.waiting_at_most(lost, limits::STOP_COMMIT, move || {
+            sending.send_offsets_to_transaction(&offsets, &metadata, limit)
         });
         // The client takes no other call of this transaction while that one runs: it is given up with the producer, and its end was not asked for.
         let given_up = || TransactionError::Indefinite {
             reason: match self.stop.is_stopped() {
                 true => "the offsets were not taken before the stop".to_owned(),
-                false => format!("the offsets were not taken within {} ms", limits::SEND_OFFSETS_LOST.as_millis()),
+                false => format!("the offsets were not taken within {} ms", lost.as_millis()),
             },
         };
         sent.ok_or_else(given_up)?.map_err(|error| self.judge(Call::Offsets, &error, client))

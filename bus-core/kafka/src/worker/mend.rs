@@ -9,7 +9,7 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 use rdkafka::topic_partition_list::Offset;
 
-use super::lanes::list;
+use super::lanes::{Lanes, list};
 use super::slot::{GroupConsumer, Positions, Slot, Trouble, is_expelled};
 use super::{Processor, WorkerError, WorkerEvent};
 use crate::StopSignal;
@@ -32,26 +32,54 @@ impl<P: Processor> Slot<'_, P> {
         }
     }
 
-    /// Somebody has taken the names of this slot: another process, which would do it again at once when the slot takes them back; or the broker, which ends
-    /// what stands still for too long and looks no different. So once is forgiven, and what comes right after trouble with the brokers is not counted.
+    /// Somebody has taken the names of this slot from its producers.
     fn fenced(&mut self, consumer: &GroupConsumer) -> Result<(), WorkerError> {
-        let transactional_id = self.settings.transactional_id.clone();
-        let open_for = self.open.as_ref().map(|open| open.since.elapsed());
-        let reason = if may_be_the_broker(open_for, self.troubled_at.map(|at| at.elapsed())) {
-            format!("`{transactional_id}` was fenced after trouble with the brokers")
-        } else {
-            if self.fenced_at.is_some_and(|at| at.elapsed() < limits::FENCED_TWICE) {
-                return Err(WorkerError::Fenced { transactional_id });
-            }
-            self.fenced_at = Some(Instant::now());
-            format!("another process has taken the name `{transactional_id}`, taking it back once")
-        };
+        let reason = self.forgive()?;
         wait_by_chance(self.stop);
-        // The other one has the name in the group too: it is the one to stay.
+        // Then there is more to be made new than producers.
         if is_expelled(consumer) {
-            return Err(WorkerError::Fenced { transactional_id });
+            return Ok(());
         }
         self.rebuild(consumer, reason)
+    }
+
+    /// Whether the slot may take its names back, and in which words it does: another process that has them would do it again at once. But a broker that ends what stands
+    /// still for too long looks no different, and neither does an older request of this slot that arrives after a newer one. So once is forgiven, and what comes
+    /// right after trouble with the brokers is not counted.
+    fn forgive(&mut self) -> Result<String, WorkerError> {
+        let transactional_id = self.settings.transactional_id.clone();
+        let open_for = self.open.as_ref().map(|open| open.since.elapsed());
+        if may_be_the_broker(open_for, self.troubled_at.map(|at| at.elapsed())) {
+            return Ok(format!("`{transactional_id}` was fenced after trouble with the brokers"));
+        }
+        if self.fenced_at.is_some_and(|at| at.elapsed() < limits::FENCED_TWICE) {
+            return Err(WorkerError::Fenced { transactional_id });
+        }
+        self.fenced_at = Some(Instant::now());
+        Ok(format!("another process has taken the name `{transactional_id}`, taking it back once"))
+    }
+
+    /// The group has given the name of this slot to another consumer, and this one takes no more calls: makes consumer and producers new. Nobody knows what became of the
+    /// open transaction, and the partitions are lost: whoever has them next asks for their committed offsets.
+    pub(super) fn join_again(&mut self, consumer: &mut GroupConsumer) -> Result<(), WorkerError> {
+        let reason = self.forgive()?;
+        wait_by_chance(self.stop);
+        if self.open.take().is_some() {
+            self.tell(WorkerEvent::Aborted { reason: reason.clone() });
+        }
+        let partitions: Vec<_> = self.lanes.assigned().into_iter().map(|lane| (lane.topic, lane.partition)).collect();
+        self.lanes = Lanes::default();
+        let initialised = self.initialise_producers()?;
+        let expelled = std::mem::replace(consumer, self.subscribe()?);
+        self.leave(expelled);
+        if !partitions.is_empty() {
+            self.tell(WorkerEvent::Revoked { partitions, lost: true });
+        }
+        if initialised {
+            self.turn = 0;
+            self.tell(WorkerEvent::Rebuilt { reason });
+        }
+        Ok(())
     }
 
     pub(super) fn abort(&mut self, consumer: &GroupConsumer, reason: String) -> Result<(), WorkerError> {

@@ -84,6 +84,8 @@ pub(super) struct Slot<'w, P> {
     /// When the outcome of a transaction was last not known.
     pub(super) troubled_at: Option<Instant>,
     pub(super) abort_wait: Duration,
+    /// How long the next transaction waits until its offsets are taken.
+    offsets_limit: Duration,
     sight: Sight,
 }
 
@@ -129,6 +131,7 @@ impl<'w, P: Processor> Slot<'w, P> {
             expelled: false,
             troubled_at: None,
             abort_wait: limits::ABORTED_FIRST,
+            offsets_limit: limits::SEND_OFFSETS_FIRST,
             sight: Sight::new(cluster.outage()),
         }
     }
@@ -139,22 +142,20 @@ impl<'w, P: Processor> Slot<'w, P> {
             self.tell(WorkerEvent::Stopped);
             return Ok(());
         }
-        let consumer = self.subscribe()?;
+        let mut consumer = self.subscribe()?;
         self.tell(WorkerEvent::Started);
-        let ended = self.serve(&consumer);
+        let ended = self.serve(&mut consumer);
         self.finish(consumer, ended)
     }
 
-    fn serve(&mut self, consumer: &GroupConsumer) -> Result<(), WorkerError> {
+    fn serve(&mut self, consumer: &mut GroupConsumer) -> Result<(), WorkerError> {
         while !self.stop.is_stopped() {
             if let Err(trouble) = self.step(consumer) {
                 self.mend(consumer, trouble)?;
                 self.expelled |= is_expelled(consumer);
             }
-            // No broker does that by itself: another process has the name, and nothing is taken back from it. (Mostly the younger one of the two goes on. One
-            // that wakes after its session was over joins anew, and so puts its successor out.)
-            if self.expelled {
-                return Err(WorkerError::Fenced { transactional_id: self.settings.transactional_id.clone() });
+            if std::mem::take(&mut self.expelled) {
+                self.join_again(consumer)?;
             }
         }
         Ok(())
@@ -259,7 +260,8 @@ impl<'w, P: Processor> Slot<'w, P> {
         let started = Instant::now();
         let (records, sent) = (open.records, open.outbox.sent());
         let offsets = self.lanes.moved();
-        self.producers[self.turn].commit_with(|producer| {
+        let limit = self.offsets_limit;
+        let committed = self.producers[self.turn].commit_with(|producer| {
             if offsets.count() == 0 {
                 return Ok(());
             }
@@ -272,8 +274,12 @@ impl<'w, P: Processor> Slot<'w, P> {
             if consumer.assignment_lost() || matches!(consumer.rebalance_protocol(), RebalanceProtocol::None) {
                 return Err(lost());
             }
-            producer.send_offsets(offsets, metadata)
-        })?;
+            producer.send_offsets(offsets, metadata, limit)
+        });
+        if let Err(error) = committed {
+            self.offsets_limit = (limit * 2).min(limits::SEND_OFFSETS_LONGEST);
+            return Err(error.into());
+        }
         self.committed(records, sent, started);
         Ok(())
     }
@@ -284,6 +290,7 @@ impl<'w, P: Processor> Slot<'w, P> {
         self.first_after_assignment = false;
         self.turn = (self.turn + 1) % self.producers.len();
         self.abort_wait = limits::ABORTED_FIRST;
+        self.offsets_limit = limits::SEND_OFFSETS_FIRST;
         self.tell(WorkerEvent::Committed { records, sent, took: started.elapsed() });
     }
 
@@ -396,7 +403,7 @@ impl<'w, P: Processor> Slot<'w, P> {
     }
 
     /// Leaves the group and closes the consumer. The client itself does not leave with a name: then the others would miss this slot for the rest of its session.
-    fn leave(&mut self, consumer: GroupConsumer) {
+    pub(super) fn leave(&mut self, consumer: GroupConsumer) {
         consumer.context().close();
         // The group waits for an answer to each rebalance: give those that nobody will look at any more.
         if let Some(arriving) = self.arriving.take() {
