@@ -19,7 +19,7 @@ pub(crate) const COMMIT: Duration = Duration::from_secs(5);
 pub(crate) const COMMIT_SLICE: Duration = Duration::from_millis(500);
 
 /// Handing the offsets to the transaction: two round trips to a coordinator, some milliseconds. Nothing is committed yet, so giving up is cheap, and a dead coordinator is
-/// found again only by a new try. The first limit and the longest, doubling from one try to the next: brokers may also just be slow.
+/// found again only by a new try. The first limit and the longest, doubling from one failed commit to the next: brokers may also just be slow.
 pub(crate) const SEND_OFFSETS_FIRST: Duration = Duration::from_secs(1);
 pub(crate) const SEND_OFFSETS_LONGEST: Duration = Duration::from_secs(4);
 
@@ -105,8 +105,11 @@ pub(crate) const STOP_ALL: Duration = Duration::from_millis(2_500);
 /// How soon a stop is noticed beside a call that blocks.
 pub(crate) const STOP_LOOK: Duration = Duration::from_millis(25);
 
-/// Giving back the partitions of a group before it is left.
-pub(crate) const STOP_LEAVE: Duration = Duration::from_millis(500);
+/// Giving back the partitions of a group before it is left. Beyond a heartbeat: while the group divides, a member cannot leave.
+pub(crate) const STOP_LEAVE: Duration = Duration::from_millis(1_200);
+
+/// Until a member that has given back everything has said that it goes.
+pub(crate) const STOP_LEFT: Duration = Duration::from_millis(100);
 
 /// Closing a consumer; what takes longer is left to a thread of its own.
 pub(crate) const STOP_CONSUMER: Duration = Duration::from_millis(1_500);
@@ -132,12 +135,15 @@ pub(crate) const SESSION: Duration = Duration::from_secs(6);
 /// Five heartbeats may be missed. By its heartbeat a member hears that the group divides its partitions anew, so this bounds how long each division takes.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// Between two looks whether all partitions of a group have an owner. One that changes hands has none until its owner has committed and given it back, and then the
-/// group is dividing, which is no look.
-pub(crate) const ORPHANED: Duration = Duration::from_millis(1_500);
+/// Between two looks whether all partitions of a group have an owner. One that changes hands has none until the slot that has it has committed and given it back, a moment
+/// as a rule; a slot that hangs in its commit meanwhile makes others give back what they have for nothing.
+pub(crate) const ORPHANED: Duration = Duration::from_secs(2);
 
-/// The same while the group does not say it, doubling.
-pub(crate) const ORPHANED_LONGEST: Duration = Duration::from_secs(60);
+/// The same while the group does not say it or nothing helps, doubling.
+pub(crate) const ORPHANED_LONGEST: Duration = Duration::from_secs(10);
+
+/// So many looks in a row must find a partition without an owner.
+pub(crate) const ORPHANED_LOOKS: u32 = 3;
 
 /// How long a broker may collect before it answers a fetch. It is paid by every idle partition's first record.
 pub(crate) const FETCH_WAIT: Duration = Duration::from_millis(50);

@@ -8,6 +8,7 @@
 //! What it does not do: run several records at once, keep state for the processor, or decide what to do with a record that cannot be processed (the processor sends
 //! it to a dead letter topic, or pauses the partition).
 
+mod ending;
 mod lanes;
 mod mend;
 mod owners;

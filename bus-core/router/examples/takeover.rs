@@ -6,7 +6,7 @@
 //!
 //! Two routers, each a process of its own with one slot, work on a backlog, so that a transaction is open all the time. One is killed (SIGKILL). Then the time runs
 //! until a reader with `read_committed` sees the first copy that was made afterwards of an event of a partition that the dead one had: once with the same name started
-//! again at once, then with the other router taking over. What decides is the session of the group (6 s), the time limit of transactions (10 s) and how often the
+//! again at once, then with the other router taking over. What decides for the other router is the session of the group (6 s), the time limit of transactions (10 s) and how often the
 //! broker looks for those that are over it, which is printed: a second at the broker of `BARID_TEST_BOOTSTRAP`, else one of the harness; at last ten seconds, which is a
 //! broker's default.
 

@@ -26,6 +26,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "KIND", value_parser = Fault::named)]
     pub(crate) only: Vec<Fault>,
 
+    /// Leave slots and routers as they are between the faults, so that a wait is the fault's alone
+    #[arg(long)]
+    pub(crate) steady: bool,
+
     /// Write a report
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,

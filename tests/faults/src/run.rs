@@ -38,7 +38,13 @@ pub(crate) fn run(arguments: &Arguments, barid: &str, say: &dyn Fn(&str)) -> Res
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
     let kinds = if arguments.only.is_empty() { Fault::ALL.to_vec() } else { arguments.only.clone() };
     let pace = arguments.events as f64 / (arguments.faults as f64 * SECONDS_PER_FAULT).max(10.0);
-    let command = format!("barid-faults --seed {seed} --events {} --faults {}", arguments.events, arguments.faults);
+    let mut command = format!("barid-faults --seed {seed} --events {} --faults {}", arguments.events, arguments.faults);
+    for kind in &arguments.only {
+        command.push_str(&format!(" --only {kind}"));
+    }
+    if arguments.steady {
+        command.push_str(" --steady");
+    }
     say(&format!("seed {seed}: {} events, {} faults, {pace:.0} rows a second", arguments.events, arguments.faults));
     let (began, clock) = (jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string(), Instant::now());
     let mut random = Rng::with_seed(seed);
@@ -70,7 +76,7 @@ pub(crate) fn run(arguments: &Arguments, barid: &str, say: &dyn Fn(&str)) -> Res
     for (number, fault) in faults.iter().enumerate() {
         let at = clock.elapsed();
         witness.take_longest()?;
-        let rescaled = inflictor.rescale()?;
+        let rescaled = if arguments.steady { "as they were".to_owned() } else { inflictor.rescale()? };
         let inflicted = inflictor.inflict(*fault).with_context(|| format!("while the fault was {fault}"))?;
         let settled = match settle(inflictor.stage, &witness, &feed) {
             Ok(settled) => settled,

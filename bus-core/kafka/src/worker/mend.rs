@@ -1,4 +1,4 @@
-//! What a slot does when something has failed: abort, rebuild, or end. [`super::slot`] says when.
+//! What a slot does when something has failed: abort, rebuild, join again, or end. [`super::slot`] says when.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -10,6 +10,7 @@ use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
 use rdkafka::topic_partition_list::Offset;
 
 use super::lanes::{Lanes, list};
+use super::owners::Owners;
 use super::slot::{GroupConsumer, Positions, Slot, Trouble, is_expelled};
 use super::{Processor, WorkerError, WorkerEvent};
 use crate::StopSignal;
@@ -21,7 +22,7 @@ use crate::transaction::{TransactionError, Waiting};
 impl<P: Processor> Slot<'_, P> {
     /// What follows trouble. `Err` ends the worker.
     pub(super) fn mend(&mut self, consumer: &GroupConsumer, trouble: Trouble) -> Result<(), WorkerError> {
-        match trouble {
+        let mended = match trouble {
             Trouble::Abort(reason) => self.abort(consumer, reason),
             Trouble::Rebuild(reason) => {
                 self.troubled_at = Some(Instant::now());
@@ -29,14 +30,16 @@ impl<P: Processor> Slot<'_, P> {
             }
             Trouble::Fenced => self.fenced(consumer),
             Trouble::End(error) => Err(error),
-        }
+        };
+        self.expelled |= is_expelled(consumer);
+        mended
     }
 
     /// Somebody has taken the names of this slot from its producers.
     fn fenced(&mut self, consumer: &GroupConsumer) -> Result<(), WorkerError> {
         let reason = self.forgive()?;
         wait_by_chance(self.stop);
-        // Then there is more to be made new than producers.
+        // Its place in the group is gone too: then there is more to be made new than producers.
         if is_expelled(consumer) {
             return Ok(());
         }
@@ -44,8 +47,8 @@ impl<P: Processor> Slot<'_, P> {
     }
 
     /// Whether the slot may take its names back, and in which words it does: another process that has them would do it again at once. But a broker that ends what stands
-    /// still for too long looks no different, and neither does an older request of this slot that arrives after a newer one. So once is forgiven, and what comes
-    /// right after trouble with the brokers is not counted.
+    /// still for too long looks no different, nor does an older request of this slot that arrives after a newer one. So once is forgiven, and what comes right
+    /// after trouble with the brokers is not counted. Who loses both the producers and the place in the group to another process has lost twice.
     fn forgive(&mut self) -> Result<String, WorkerError> {
         let transactional_id = self.settings.transactional_id.clone();
         let open_for = self.open.as_ref().map(|open| open.since.elapsed());
@@ -56,7 +59,7 @@ impl<P: Processor> Slot<'_, P> {
             return Err(WorkerError::Fenced { transactional_id });
         }
         self.fenced_at = Some(Instant::now());
-        Ok(format!("another process has taken the name `{transactional_id}`, taking it back once"))
+        Ok(format!("the name `{transactional_id}` was taken, taking it back once"))
     }
 
     /// The group has given the name of this slot to another consumer, and this one takes no more calls: makes consumer and producers new. Nobody knows what became of the
@@ -69,16 +72,18 @@ impl<P: Processor> Slot<'_, P> {
         }
         let partitions: Vec<_> = self.lanes.assigned().into_iter().map(|lane| (lane.topic, lane.partition)).collect();
         self.lanes = Lanes::default();
-        let initialised = self.initialise_producers()?;
-        let expelled = std::mem::replace(consumer, self.subscribe()?);
-        self.leave(expelled);
+        self.owners = Owners::default();
         if !partitions.is_empty() {
             self.tell(WorkerEvent::Revoked { partitions, lost: true });
         }
-        if initialised {
-            self.turn = 0;
-            self.tell(WorkerEvent::Rebuilt { reason });
+        // Stopped: whoever has the name keeps it.
+        if !self.initialise_producers()? {
+            return Ok(());
         }
+        let expelled = std::mem::replace(consumer, self.subscribe()?);
+        self.leave(expelled);
+        self.turn = 0;
+        self.tell(WorkerEvent::Rebuilt { reason });
         Ok(())
     }
 
@@ -125,6 +130,7 @@ impl<P: Processor> Slot<'_, P> {
             return Ok(());
         }
         let Some(committed) = self.wait_for_stable_offsets(consumer)? else {
+            self.lanes.roll_back();
             if open.is_some() {
                 self.tell(WorkerEvent::Aborted { reason });
             }

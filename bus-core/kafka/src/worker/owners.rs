@@ -13,7 +13,7 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError as ClientError;
 
 use super::Processor;
-use super::slot::{GroupConsumer, Slot, Trouble};
+use super::slot::{GroupConsumer, Slot, Trouble, is_expelled};
 use crate::limits;
 use crate::membership::{Member, members};
 
@@ -24,28 +24,53 @@ type Orphans = BTreeSet<(String, i32)>;
 type Found = Option<Orphans>;
 
 /// When a slot looks next, and what it has seen.
-#[derive(Default)]
 pub(super) struct Owners {
     due: Option<Instant>,
     looking: Option<Receiver<Found>>,
-    /// Found by the last look. A partition that changes hands is without an owner for a moment, so one look is none.
+    /// What had no owner in each of the last `looks`.
     seen: Orphans,
+    looks: u32,
+    /// Until the next look. It doubles when a look says nothing and when the group was made to divide, and is short again when all have an owner.
     wait: Duration,
 }
 
+impl Default for Owners {
+    fn default() -> Self {
+        Self { due: None, looking: None, seen: Orphans::new(), looks: 0, wait: limits::ORPHANED }
+    }
+}
+
 impl Owners {
-    /// The slot was given partitions.
+    /// The group has given the slot its share.
     pub(super) fn changed(&mut self) {
-        *self = Self { due: Some(Instant::now() + limits::ORPHANED), wait: limits::ORPHANED, ..Self::default() };
+        *self = Self { due: Some(Instant::now() + self.wait), wait: self.wait, ..Self::default() };
     }
 
-    /// Takes what a look has found. True: the same partitions had no owner the last time too.
+    /// Takes what a look has found. True: so many looks in a row have found the same partitions without an owner that nobody is about to take them.
     fn found(&mut self, found: Found) -> bool {
-        self.wait = if found.is_some() { limits::ORPHANED } else { (self.wait * 2).min(limits::ORPHANED_LONGEST) };
-        let found_none = found.as_ref().is_some_and(Orphans::is_empty);
-        self.due = (!found_none).then(|| Instant::now() + self.wait);
-        let seen = std::mem::replace(&mut self.seen, found.unwrap_or_default());
-        !seen.is_disjoint(&self.seen)
+        match found {
+            Some(orphans) if orphans.is_empty() => {
+                *self = Self::default();
+                return false;
+            }
+            Some(orphans) => {
+                let still: Orphans = self.seen.intersection(&orphans).cloned().collect();
+                let goes_on = !still.is_empty();
+                self.looks = if goes_on { self.looks + 1 } else { 1 };
+                self.seen = if goes_on { still } else { orphans };
+            }
+            None => {
+                self.looks = 0;
+                self.seen.clear();
+                self.wait_longer();
+            }
+        }
+        self.due = Some(Instant::now() + self.wait);
+        self.looks >= limits::ORPHANED_LOOKS
+    }
+
+    fn wait_longer(&mut self) {
+        self.wait = (self.wait * 2).min(limits::ORPHANED_LONGEST);
     }
 }
 
@@ -77,12 +102,17 @@ impl<P: Processor> Slot<'_, P> {
         Ok(())
     }
 
-    /// Leaves the group and joins it again: that makes it divide.
+    /// Gives back what the slot has and joins anew: that makes the group divide.
     pub(super) fn rejoin(&mut self, consumer: &GroupConsumer) -> Result<(), Trouble> {
         let orphans = self.owners.seen.len();
         tracing::info!(partitions = orphans, "partitions of the group have no owner, it divides them again");
+        self.owners.wait_longer();
         self.owners.changed();
         self.commit(consumer)?;
+        if is_expelled(consumer) {
+            self.expelled = true;
+            return Ok(());
+        }
         // The revocation of what the slot has comes as any other; joining waits until it is carried out.
         consumer.unsubscribe();
         self.subscribe_to_input(consumer).map_err(Trouble::End)
@@ -150,16 +180,32 @@ mod tests {
     }
 
     #[test]
-    fn only_what_two_looks_have_found_makes_the_group_divide_again() {
+    fn only_what_several_looks_in_a_row_have_found_makes_the_group_divide_again() {
         let mut owners = Owners::default();
         owners.changed();
         assert!(owners.due.is_some());
         assert!(!owners.found(Some(orphans([1, 2]))) && owners.due.is_some());
-        assert!(!owners.found(Some(orphans([3]))), "others than before");
+        assert!(!owners.found(Some(orphans([2, 3]))));
+        assert!(!owners.found(Some(orphans([3]))), "not the one that was there before");
         assert!(!owners.found(None), "nobody knows");
         assert!(!owners.found(Some(orphans([3]))), "the first look after that");
+        assert!(!owners.found(Some(orphans([3, 4]))));
         assert!(owners.found(Some(orphans([3, 4]))));
+        assert_eq!(owners.seen, orphans([3]));
         assert!(!owners.found(Some(orphans([]))));
         assert!(owners.due.is_none(), "all have an owner: no more looks");
+    }
+
+    #[test]
+    fn looks_become_rarer_while_nothing_helps_and_often_again_when_all_is_well() {
+        let mut owners = Owners::default();
+        assert!(!owners.found(None));
+        owners.wait_longer();
+        owners.changed();
+        assert_eq!(owners.wait, limits::ORPHANED * 4);
+        assert!((0..9).all(|_| !owners.found(None)));
+        assert_eq!(owners.wait, limits::ORPHANED_LONGEST);
+        assert!(!owners.found(Some(orphans([]))));
+        assert_eq!(owners.wait, limits::ORPHANED);
     }
 }

@@ -104,6 +104,7 @@ impl<P: Processor> Slot<'_, P> {
     pub(super) fn rebalance(&mut self, consumer: &GroupConsumer, rebalance: Rebalance) -> Result<(), Trouble> {
         match rebalance {
             Rebalance::Assign(partitions) if partitions.count() == 0 => {
+                self.owners.changed();
                 carry_out_assign(consumer, &partitions);
                 Ok(())
             }

@@ -1,11 +1,12 @@
 //! The loop behind [`super::TransactionalWorker::run`].
 //!
 //! Everything happens on the calling thread, one step after the other: rebalances that the group asks for, partitions whose wait is over, the tick, the commit when
-//! it is due, one record. What can fail ends in one of three ways, and each of them leaves positions, producers and processor agreed:
+//! it is due, one record. What can fail ends in one of four ways, and each of them leaves positions, producers and processor agreed:
 //!
 //! * **abort**: nothing of the transaction is visible; positions go back, the records come again;
 //! * **rebuild**: nobody knows whether the transaction was committed, or somebody has taken the names: all producers are dropped and made new with the same
 //!   ids (which decides the old transaction), then the committed offsets say what happened;
+//! * **join again**: the group has given the slot's name to another consumer: the consumer is made new as well;
 //! * **end**: only an operator can mend it.
 
 use std::sync::Arc;
@@ -19,9 +20,8 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use super::lanes::Lanes;
 use super::owners::Owners;
 use super::{Begin, Input, Processor, Tick, Verdict, WorkerError, WorkerEvent, WorkerSettings};
-use crate::burial::bury_by;
 use crate::classify::{Class, classify};
-use crate::client::{Context, Reach, Rebalance, carry_out_assign, carry_out_revoke};
+use crate::client::{Context, Reach};
 use crate::outage::Sight;
 use crate::outbox::Outbox;
 use crate::transaction::{TransactionError, TransactionalProducer};
@@ -81,7 +81,7 @@ pub(super) struct Slot<'w, P> {
     pub(super) fenced_at: Option<Instant>,
     /// The group has given the name of this slot to another consumer: ours takes no more calls.
     pub(super) expelled: bool,
-    /// When the outcome of a transaction was last not known.
+    /// When the outcome of a transaction was last not known, or partitions were lost.
     pub(super) troubled_at: Option<Instant>,
     pub(super) abort_wait: Duration,
     /// How long the next transaction waits until its offsets are taken.
@@ -152,7 +152,6 @@ impl<'w, P: Processor> Slot<'w, P> {
         while !self.stop.is_stopped() {
             if let Err(trouble) = self.step(consumer) {
                 self.mend(consumer, trouble)?;
-                self.expelled |= is_expelled(consumer);
             }
             if std::mem::take(&mut self.expelled) {
                 self.join_again(consumer)?;
@@ -162,7 +161,7 @@ impl<'w, P: Processor> Slot<'w, P> {
     }
 
     /// One round: what is due, then one record.
-    fn step(&mut self, consumer: &GroupConsumer) -> Result<(), Trouble> {
+    pub(super) fn step(&mut self, consumer: &GroupConsumer) -> Result<(), Trouble> {
         while let Some(rebalance) = consumer.context().next_rebalance() {
             self.rebalance(consumer, rebalance)?;
         }
@@ -269,7 +268,7 @@ impl<'w, P: Processor> Slot<'w, P> {
                 reason: "the partitions have been lost to another member of the group".to_owned(),
             };
             let metadata = consumer.group_metadata().ok_or_else(lost)?;
-            // A broker takes offsets of a memberless generation unfenced. The client blanks its metadata and marks the assignment lost in one step of one
+            // A broker takes offsets of a generation without members unfenced. The client blanks its metadata and marks the assignment lost in one step of one
             // thread, the same that answered the call before: so if it is not lost now, the metadata was not blank.
             if consumer.assignment_lost() || matches!(consumer.rebalance_protocol(), RebalanceProtocol::None) {
                 return Err(lost());
@@ -366,65 +365,6 @@ impl<'w, P: Processor> Slot<'w, P> {
         if self.sight.silent(&reason) {
             self.tell(WorkerEvent::BrokerAway { reason });
         }
-    }
-
-    /// Settles what is open, leaves the group, drops everything, each within its limit.
-    pub(super) fn finish(
-        &mut self,
-        consumer: GroupConsumer,
-        ended: Result<(), WorkerError>,
-    ) -> Result<(), WorkerError> {
-        if self.open.is_some() {
-            let settled =
-                if ended.is_ok() { self.commit(&consumer) } else { Err(Trouble::Abort("the worker ends".to_owned())) };
-            if let Err(trouble) = settled {
-                // No waiting and no new producers any more: an abort is tried, else the next start of the same name decides. A producer that was fenced, or
-                // one that an abort would make anew, is left alone: made anew it would take the name back from whoever has it now.
-                let fenced = matches!(ended, Err(WorkerError::Fenced { .. })) || matches!(trouble, Trouble::Fenced);
-                let producer = &mut self.producers[self.turn];
-                let aborted = !fenced && !producer.has_failed_deliveries() && producer.abort().is_ok();
-                self.open = None;
-                self.lanes.roll_back();
-                let reason = match trouble {
-                    Trouble::Abort(reason) | Trouble::Rebuild(reason) => reason,
-                    Trouble::Fenced => "fenced".to_owned(),
-                    Trouble::End(error) => error.to_string(),
-                };
-                tracing::debug!(reason, aborted, "the last transaction was not committed");
-                self.tell(WorkerEvent::Aborted { reason });
-            }
-        }
-        self.leave(consumer);
-        for producer in &mut self.producers {
-            producer.discard();
-        }
-        self.tell(WorkerEvent::Stopped);
-        ended
-    }
-
-    /// Leaves the group and closes the consumer. The client itself does not leave with a name: then the others would miss this slot for the rest of its session.
-    pub(super) fn leave(&mut self, consumer: GroupConsumer) {
-        consumer.context().close();
-        // The group waits for an answer to each rebalance: give those that nobody will look at any more.
-        if let Some(arriving) = self.arriving.take() {
-            carry_out_assign(&consumer, &arriving.partitions);
-        }
-        while let Some(rebalance) = consumer.context().next_rebalance() {
-            match rebalance {
-                Rebalance::Assign(partitions) => carry_out_assign(&consumer, &partitions),
-                Rebalance::Revoke { partitions, .. } => carry_out_revoke(&consumer, &partitions),
-            }
-        }
-        if !is_expelled(&consumer) {
-            consumer.unsubscribe();
-            let (began, limit) = (Instant::now(), self.stop.at_most(limits::STOP_LEAVE, limits::STOP_ALL));
-            while began.elapsed() < limit && consumer.assignment().is_ok_and(|held| held.count() > 0) {
-                let _ = consumer.poll(limits::STOP_LOOK);
-            }
-            // What it held it has given back, and says now that it goes.
-            let _ = consumer.poll(limits::STOP_LOOK * 2);
-        }
-        bury_by("consumer", consumer, limits::STOP_CONSUMER, self.stop);
     }
 
     pub(super) fn tell(&mut self, event: WorkerEvent) {

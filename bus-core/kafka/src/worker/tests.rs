@@ -4,9 +4,12 @@ use std::time::Instant;
 
 use barid_harness::HANGS_AFTER;
 use rdkafka::consumer::{Consumer, RebalanceProtocol};
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use super::lanes::list;
-use super::slot::GroupConsumer;
+use super::slot::{GroupConsumer, is_expelled};
 use super::*;
 use crate::InProcessBroker;
 use crate::client::Rebalance;
@@ -60,6 +63,44 @@ fn a_slot_that_has_its_group_divide_again_gives_back_what_it_has_and_is_given_pa
     assert!(slot.finish(consumer, Ok(())).is_ok());
     assert!(rejoined);
     assert_eq!(processor.revoked, [("a".to_owned(), 0), ("a".to_owned(), 1)]);
+}
+
+/// What the group says to a member whose name it has given to another one.
+fn expel(group: &MockCluster<'_, DefaultProducerContext>, slot: &mut Slot<'_, Idle>, consumer: &GroupConsumer) {
+    group.request_errors(RDKafkaApiKey::Heartbeat, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID]);
+    let started = Instant::now();
+    while !std::mem::take(&mut slot.expelled) {
+        assert!(started.elapsed() < HANGS_AFTER, "it was not expelled");
+        let _ = slot.step(consumer);
+    }
+}
+
+#[test]
+fn a_slot_that_its_group_has_expelled_joins_again_once_unless_it_is_to_stop_and_then_ends() {
+    let group = MockCluster::new(1).unwrap();
+    group.create_topic("a", 2, 1).unwrap();
+    let cluster = Cluster::at(&group.bootstrap_servers(), "test").unwrap();
+    let settings = WorkerSettings::new(Input::Topics(vec!["a".to_owned()]), "g", "w");
+    let (stop, mut processor) = (StopSignal::new(), Idle::default());
+    let mut slot = Slot::new(&cluster, &settings, &mut processor, &stop);
+    let mut consumer = slot.subscribe().unwrap();
+    until_assigned(&mut slot, &consumer, 2);
+
+    expel(&group, &mut slot, &consumer);
+    let joined = slot.join_again(&mut consumer);
+    until_assigned(&mut slot, &consumer, 2);
+    expel(&group, &mut slot, &consumer);
+    let second = slot.join_again(&mut consumer);
+    // What comes right after trouble with the brokers is not counted; but a stopped slot leaves the name to whoever has it.
+    slot.troubled_at = Some(Instant::now());
+    stop.stop();
+    let stopped = slot.join_again(&mut consumer);
+    let has_another = !is_expelled(&consumer);
+    assert!(slot.finish(consumer, Ok(())).is_ok());
+    assert_eq!((joined, stopped), (Ok(()), Ok(())));
+    assert_eq!(second, Err(WorkerError::Fenced { transactional_id: "w".to_owned() }));
+    assert!(!has_another);
+    assert_eq!(processor.revoked.len(), 4);
 }
 
 /// A member that did not poll for minutes, because it waited for the broker, is taken everything at once.
