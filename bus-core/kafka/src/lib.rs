@@ -61,6 +61,6 @@ pub use stop::StopSignal;
 pub use tail::{Tail, TailFrom, TailStep, TailUntil};
 pub use transaction::{TransactionError, TransactionalProducer};
 pub use worker::{
-    AssignedPartition, Begin, Born, Input, Processor, Tick, TransactionalWorker, Verdict, WorkerError, WorkerEvent,
+    AssignedPartition, Begin, Input, Processor, Tick, TransactionalWorker, Verdict, WorkerError, WorkerEvent,
     WorkerSettings,
 };

@@ -12,8 +12,6 @@ use rdkafka::error::KafkaError as ClientError;
 /// One member of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Member {
-    /// The name that it has in the group, if it has one.
-    pub(crate) instance_id: Option<String>,
     pub(crate) client_id: String,
     /// Topics.
     pub(crate) subscribed: BTreeSet<String>,
@@ -31,20 +29,11 @@ pub(crate) fn members<C: ClientContext + ConsumerContext>(
     let members = groups.groups().iter().filter(|group| group.name() == group_id).flat_map(|group| group.members());
     Ok(members
         .map(|member| Member {
-            instance_id: instance_id(member.id()).map(str::to_owned),
             client_id: member.client_id().to_owned(),
             subscribed: member.metadata().and_then(topics).unwrap_or_default(),
             assigned: member.assignment().and_then(partitions),
         })
         .collect())
-}
-
-/// The coordinator makes the id of a member of its name, a hyphen and a UUID. Of a member without a name it is the client id that stands there.
-fn instance_id(member_id: &str) -> Option<&str> {
-    const UUID: usize = 36;
-    let (name, uuid) = member_id.split_at_checked(member_id.len().checked_sub(UUID)?)?;
-    let hyphens = uuid.bytes().filter(|byte| *byte == b'-').count();
-    name.strip_suffix('-').filter(|name| hyphens == 4 && !name.is_empty())
 }
 
 /// A subscription: version (16 bits), number of topics (32), then the name of each (16 bits of length, bytes). What follows is not looked at.
@@ -99,13 +88,6 @@ mod tests {
         }
         assert_eq!(partitions(b"\x00\x01\x00\x00\x00\x00\xff\xff\xff\xff"), Some(BTreeMap::new()), "no topic");
         assert_eq!(partitions(b"\x00\x01\xff\xff\xff\xff"), None, "more topics than bytes");
-    }
-
-    #[test]
-    fn the_name_of_a_member_stands_before_its_uuid() {
-        assert_eq!(instance_id("d.router-1.0-6ba7b810-9dad-11d1-80b4-00c04fd430c8"), Some("d.router-1.0"));
-        assert_eq!(instance_id("6ba7b810-9dad-11d1-80b4-00c04fd430c8"), None);
-        assert_eq!(instance_id("short"), None);
     }
 
     #[test]

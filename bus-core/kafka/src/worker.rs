@@ -13,14 +13,12 @@ mod lanes;
 mod mend;
 mod owners;
 mod partitions;
-mod rival;
 mod slot;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-pub use rival::Born;
 use slot::Slot;
 
 use crate::outbox::Outbox;
@@ -41,8 +39,6 @@ pub struct WorkerSettings {
     pub group_id: String,
     /// deployment / router name / slot; the letter of each rotating producer is appended to it.
     pub transactional_id: String,
-    /// Of two processes with one name the younger one stays. The same for all slots of a process, so that they agree.
-    pub born: Born,
     /// Rotating producers, 1 to 3.
     pub producers: usize,
     /// Under load a transaction is committed after this time...
@@ -62,7 +58,6 @@ impl WorkerSettings {
             input,
             group_id: group_id.to_owned(),
             transactional_id: transactional_id.to_owned(),
-            born: Born::now(),
             producers: 2,
             commit_interval: Duration::from_millis(50),
             commit_records: 5_000,

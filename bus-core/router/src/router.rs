@@ -7,7 +7,7 @@ use std::time::Duration;
 use barid_codec::{RecordError, Schemas};
 use barid_event::topics::router_group;
 use barid_kafka::{
-    BestEffortProducer, Born, Input, KafkaError, StopSignal, TransactionalWorker, WorkerError, WorkerSettings,
+    BestEffortProducer, Input, KafkaError, StopSignal, TransactionalWorker, WorkerError, WorkerSettings,
 };
 
 use crate::bulletin::Bulletin;
@@ -128,10 +128,9 @@ impl Router {
         })?;
         let holds = Holds::new(settings.readiness.clone(), self.counters.waiting_partitions.clone());
         let mut workers = Vec::new();
-        let born = Born::now();
         for number in 0..settings.slots {
             let slot = self.slot(number, &rules, &codecs, &bulletin, &holds);
-            workers.push(TransactionalWorker::new(&cluster, self.worker_settings(number, &born), slot)?);
+            workers.push(TransactionalWorker::new(&cluster, self.worker_settings(number), slot)?);
         }
         tracing::info!(router = settings.name, slots = settings.slots, "router starts");
 
@@ -195,13 +194,12 @@ impl Router {
         }
     }
 
-    fn worker_settings(&self, number: u16, born: &Born) -> WorkerSettings {
+    fn worker_settings(&self, number: u16) -> WorkerSettings {
         let settings = &self.settings;
         // The group is the deployment's: all its routers share the partitions.
         let group_id = router_group(&settings.deployment);
         let transactional_id = format!("{}/{}/{number}", settings.deployment, settings.name);
         WorkerSettings {
-            born: born.clone(),
             producers: settings.producers,
             commit_interval: settings.commit_interval,
             commit_records: settings.commit_records,

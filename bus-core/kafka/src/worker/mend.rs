@@ -1,6 +1,5 @@
 //! What a slot does when something has failed: abort, rebuild, join again, or end. [`super::slot`] says when.
 
-use std::cmp::Ordering;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
@@ -38,7 +37,7 @@ impl<P: Processor> Slot<'_, P> {
 
     /// Somebody has taken the names of this slot from its producers.
     fn fenced(&mut self, consumer: &GroupConsumer) -> Result<(), WorkerError> {
-        let reason = self.forgive(consumer)?;
+        let reason = self.forgive()?;
         wait_by_chance(self.stop);
         // Its place in the group is gone too: then there is more to be made new than producers.
         if is_expelled(consumer) {
@@ -47,16 +46,11 @@ impl<P: Processor> Slot<'_, P> {
         self.rebuild(consumer, reason)
     }
 
-    /// Whether the slot may take its names back, and in which words it does. To a younger process it leaves them, from an older one it takes them back. If the group knows of
-    /// nobody else, it was the broker, which ends what stands still for too long, or an older request of this slot that arrived after a newer one, or
-    /// another process that has not joined yet. So once is forgiven, and what comes right after trouble with the brokers is not counted.
-    fn forgive(&mut self, consumer: &GroupConsumer) -> Result<String, WorkerError> {
+    /// Whether the slot may take its names back, and in which words it does: another process that has them would do it again at once. But a broker that ends what stands
+    /// still for too long looks no different, nor does an older request of this slot that arrives after a newer one. So once is forgiven, and what comes right
+    /// after trouble with the brokers is not counted. Who loses both the producers and the place in the group to another process has lost twice.
+    fn forgive(&mut self) -> Result<String, WorkerError> {
         let transactional_id = self.settings.transactional_id.clone();
-        match self.rival(consumer) {
-            Some(Ordering::Greater) => return Err(WorkerError::Fenced { transactional_id }),
-            Some(_) => return Ok(format!("an older process has taken the name `{transactional_id}`, taking it back")),
-            None => {}
-        }
         let open_for = self.open.as_ref().map(|open| open.since.elapsed());
         if may_be_the_broker(open_for, self.troubled_at.map(|at| at.elapsed())) {
             return Ok(format!("`{transactional_id}` was fenced after trouble with the brokers"));
@@ -71,7 +65,7 @@ impl<P: Processor> Slot<'_, P> {
     /// The group has given the name of this slot to another consumer, and this one takes no more calls: makes consumer and producers new. Nobody knows what became of the
     /// open transaction, and the partitions are lost: whoever has them next asks for their committed offsets.
     pub(super) fn join_again(&mut self, consumer: &mut GroupConsumer) -> Result<(), WorkerError> {
-        let reason = self.forgive(consumer)?;
+        let reason = self.forgive()?;
         wait_by_chance(self.stop);
         if self.open.take().is_some() {
             self.tell(WorkerEvent::Aborted { reason: reason.clone() });

@@ -159,7 +159,6 @@ mod tests {
 
     fn member(topic: &str, assigned: Option<&[i32]>) -> Member {
         Member {
-            instance_id: None,
             client_id: String::new(),
             subscribed: BTreeSet::from([topic.to_owned()]),
             assigned: assigned.map(|partitions| BTreeMap::from([(topic.to_owned(), partitions.to_vec())])),

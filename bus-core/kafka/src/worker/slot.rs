@@ -19,7 +19,6 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::lanes::Lanes;
 use super::owners::Owners;
-use super::rival::instance_id;
 use super::{Begin, Input, Processor, Tick, Verdict, WorkerError, WorkerEvent, WorkerSettings};
 use crate::classify::{Class, classify};
 use crate::client::{Context, Reach};
@@ -309,9 +308,9 @@ impl<'w, P: Processor> Slot<'w, P> {
     pub(super) fn subscribe(&self) -> Result<GroupConsumer, WorkerError> {
         let context = Context::with_deferred_rebalances(&self.reach);
         let setting = |error: ClientError| WorkerError::Kafka(KafkaError::Setting { reason: error.to_string() });
-        let cluster = self.cluster.with_client_id(&self.settings.born.in_client_id(self.cluster.client_id()));
-        let instance = instance_id(&self.settings.transactional_id);
-        let config = cluster.group_consumer(&self.settings.group_id, Some(&instance));
+        // A broker takes neither slash nor most other signs in it.
+        let instance = self.settings.transactional_id.replace('/', ".");
+        let config = self.cluster.group_consumer(&self.settings.group_id, Some(&instance));
         let consumer = BaseConsumer::from_config_and_context(&config, context).map_err(setting)?;
         self.subscribe_to_input(&consumer)?;
         Ok(Arc::new(consumer))
