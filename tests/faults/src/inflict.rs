@@ -75,6 +75,7 @@ impl<'s> Inflictor<'s> {
 
     /// Carries out a fault and undoes it.
     pub(crate) fn inflict(&mut self, fault: Fault) -> Result<Inflicted> {
+        self.stage.contested = None;
         let whom = match fault {
             Fault::KillRouter => self.kill(true)?,
             Fault::KillConnector => self.kill(false)?,
@@ -155,8 +156,12 @@ impl<'s> Inflictor<'s> {
         zombie.thaw()?;
         let Some(successor) = self.stage.roles[place].running.take() else { return Ok(name) };
         let (ended, survivor) = survivor(zombie, successor, HANGS_AFTER)?;
-        self.stage.roles[place].running = Some(survivor);
         ensure!(ended.code == FENCED, "{name} ended with code {}, not {FENCED}:\n{}", ended.code, ended.words);
+        self.stage.contested = Some(place);
+        self.stage.roles[place].running = survivor;
+        if self.stage.roles[place].running.is_none() {
+            self.stage.start(place)?;
+        }
         Ok(name)
     }
 
