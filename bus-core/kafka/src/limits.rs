@@ -155,6 +155,9 @@ pub(crate) const FETCH_WAIT_READER: Duration = Duration::from_millis(250);
 /// after a fetch that finds nothing.
 pub(crate) const FETCH_WAIT_SNAPSHOT: Duration = Duration::from_millis(5);
 
+/// A reader that gets nothing for so long and does not know of the end of a partition asks for it again, then doubling.
+pub(crate) const END_UNKNOWN: Duration = Duration::from_secs(2);
+
 /// Pause of fetching when the local queue is full. The default of a second stops a fast loop dead.
 pub(crate) const FETCH_QUEUE_BACKOFF: Duration = Duration::from_millis(10);
 

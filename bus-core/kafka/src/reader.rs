@@ -231,10 +231,15 @@ pub(crate) struct TopicReader {
     topic: String,
     /// Per partition: the high watermark to reach, and whether it was reached.
     targets: Vec<Target>,
+    /// When the last record came, and how long nothing may come before the end is asked for again.
+    quiet_since: Instant,
+    patience: Duration,
 }
 
 #[derive(Clone, Copy)]
 pub(crate) struct Target {
+    /// Of the record that comes next.
+    next: i64,
     pub(crate) high: i64,
     pub(crate) reached: bool,
 }
@@ -242,7 +247,8 @@ pub(crate) struct Target {
 impl Target {
     /// A record of this offset was given out.
     pub(crate) fn passed(&mut self, offset: i64) {
-        self.reached |= offset + 1 >= self.high;
+        self.next = offset + 1;
+        self.reached |= self.next >= self.high;
     }
 }
 
@@ -265,19 +271,24 @@ impl TopicReader {
                 what: "assign a partition".to_owned(),
                 reason: error.to_string(),
             })?;
-            targets.push(Target { high: *high, reached: begin >= *high });
+            targets.push(Target { next: begin, high: *high, reached: begin >= *high });
         }
         consumer
             .get()
             .map_or(Ok(()), |client| client.assign(&assignment))
             .map_err(|error| KafkaError::Refused { what: "assign partitions".to_owned(), reason: error.to_string() })?;
-        Ok(Self { consumer: Some(consumer), topic: topic.to_owned(), targets })
+        Ok(Self::with(Some(consumer), topic, targets))
     }
 
     /// A reader that has reached its end.
     fn of_nothing(topic: &str, marks: &[(i64, i64)]) -> Self {
-        let targets = marks.iter().map(|(_, high)| Target { high: *high, reached: true }).collect();
-        Self { consumer: None, topic: topic.to_owned(), targets }
+        let targets = marks.iter().map(|(_, high)| Target { next: *high, high: *high, reached: true }).collect();
+        Self::with(None, topic, targets)
+    }
+
+    fn with(consumer: Option<Reading>, topic: &str, targets: Vec<Target>) -> Self {
+        let topic = topic.to_owned();
+        Self { consumer, topic, targets, quiet_since: Instant::now(), patience: limits::END_UNKNOWN }
     }
 
     pub(crate) fn topic(&self) -> &str {
@@ -314,13 +325,14 @@ impl TopicReader {
 
     /// The next record of any partition.
     pub(crate) fn poll(&mut self, limit: Duration, each: impl FnOnce(&RecordRef<'_>)) -> Result<Read, KafkaError> {
-        let Some(consumer) = self.consumer.as_ref().and_then(Reading::get) else { return Ok(Read::Nothing) };
+        let Some(consumer) = self.consumer.as_ref().and_then(Reading::get).cloned() else { return Ok(Read::Nothing) };
         match consumer.poll(limit) {
             Some(Ok(message)) => {
                 let record = RecordRef::from_message(&message);
                 if let Some(target) = self.targets.get_mut(record.partition as usize) {
                     target.passed(record.offset);
                 }
+                (self.quiet_since, self.patience) = (Instant::now(), limits::END_UNKNOWN);
                 each(&record);
                 Ok(Read::Record)
             }
@@ -331,7 +343,30 @@ impl TopicReader {
                 Ok(Read::End)
             }
             Some(Err(error)) => reading_error(&self.topic, &error).map_or(Ok(Read::Nothing), Err),
-            None => Ok(Read::Nothing),
+            None => {
+                self.ask_for_the_end_again(&consumer);
+                Ok(Read::Nothing)
+            }
+        }
+    }
+
+    /// Behind the last record may stand a transaction's marker, so that only the client's word tells of the end. It says it once for an offset, and loses the word if the
+    /// partition gets another leader at that moment: reading on from the same place makes it say it again.
+    fn ask_for_the_end_again(&mut self, consumer: &BaseConsumer<Context>) {
+        if self.quiet_since.elapsed() < self.patience {
+            return;
+        }
+        self.quiet_since = Instant::now();
+        self.patience *= 2;
+        let mut open = TopicPartitionList::new();
+        for (partition, target) in self.targets.iter().enumerate().filter(|(_, target)| !target.reached) {
+            // An offset is no number only if somebody else made it.
+            let _ = open.add_partition_offset(&self.topic, partition as i32, Offset::Offset(target.next));
+        }
+        if open.count() > 0
+            && let Err(error) = consumer.seek_partitions(open, limits::POLL)
+        {
+            tracing::debug!(topic = self.topic, %error, "the end of a topic is not known yet");
         }
     }
 }
