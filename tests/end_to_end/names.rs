@@ -9,16 +9,11 @@ use crate::stage::{Stage, end};
 /// The exit code that scripts know: another process has this name.
 const FENCED: i32 = 6;
 
-/// Waits until one of the two has ended; how it ended, and the one that runs on.
-fn survivor(mut one: Running, mut other: Running) -> Result<(Finished, Running)> {
-    let first_ended = wait_for("one of two processes with one name to end", HANGS_AFTER, || {
-        let running = (one.is_running()?, other.is_running()?);
-        Ok((running != (true, true)).then_some(running))
-    })?;
-    match first_ended {
-        (false, true) => Ok((one.wait(HANGS_AFTER)?, other)),
-        (true, false) => Ok((other.wait(HANGS_AFTER)?, one)),
-        _ => bail!("both have ended:\n{}\n{}", one.said()?, other.said()?),
+/// How one of the two has ended, and the one that runs on.
+fn survivor(one: Running, other: Running) -> Result<(Finished, Running)> {
+    match one.first_to_end(other)? {
+        (ended, Ok(running)) => Ok((ended, running)),
+        (one, Err(other)) => bail!("both have ended:\n{}\n{}", one.words, other.words),
     }
 }
 

@@ -18,7 +18,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use crate::burial::bury;
-use crate::client::{Context, Reach, Rebalance, carry_out_assign, carry_out_revoke};
+use crate::client::{Context, Reach, Rebalance, carry_out_assign, carry_out_revoke, carry_out_what_is_left};
 use crate::membership::members;
 use crate::outage::Sight;
 use crate::reader::asked;
@@ -123,13 +123,7 @@ impl Drop for Candidate {
     fn drop(&mut self) {
         let Some(consumer) = self.consumer.take() else { return };
         consumer.context().close();
-        // The group waits for an answer to each rebalance: give those that nobody will look at any more.
-        while let Some(rebalance) = consumer.context().next_rebalance() {
-            match rebalance {
-                Rebalance::Assign(partitions) => carry_out_assign(&consumer, &partitions),
-                Rebalance::Revoke { partitions, .. } => carry_out_revoke(&consumer, &partitions),
-            }
-        }
+        carry_out_what_is_left(&consumer);
         bury("candidate", consumer, limits::STOP_CONSUMER);
     }
 }

@@ -178,6 +178,16 @@ pub(crate) fn carry_out_revoke(consumer: &BaseConsumer<Context>, partitions: &To
     }
 }
 
+/// The group waits for an answer to each rebalance: gives those that nobody will look at any more. The last thing before a consumer is dropped.
+pub(crate) fn carry_out_what_is_left(consumer: &BaseConsumer<Context>) {
+    while let Some(rebalance) = consumer.context().next_rebalance() {
+        match rebalance {
+            Rebalance::Assign(partitions) => carry_out_assign(consumer, &partitions),
+            Rebalance::Revoke { partitions, .. } => carry_out_revoke(consumer, &partitions),
+        }
+    }
+}
+
 impl ProducerContext for Context {
     type DeliveryOpaque = ();
 

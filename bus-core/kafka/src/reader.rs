@@ -231,8 +231,8 @@ pub(crate) struct TopicReader {
     topic: String,
     /// Per partition: the high watermark to reach, and whether it was reached.
     targets: Vec<Target>,
-    /// When the last record came, and how long nothing may come before the end is asked for again.
-    quiet_since: Instant,
+    /// Since when nothing comes, and how long that may be before the end is asked for again.
+    quiet_since: Option<Instant>,
     patience: Duration,
 }
 
@@ -288,7 +288,7 @@ impl TopicReader {
 
     fn with(consumer: Option<Reading>, topic: &str, targets: Vec<Target>) -> Self {
         let topic = topic.to_owned();
-        Self { consumer, topic, targets, quiet_since: Instant::now(), patience: limits::END_UNKNOWN }
+        Self { consumer, topic, targets, quiet_since: None, patience: limits::END_UNKNOWN }
     }
 
     pub(crate) fn topic(&self) -> &str {
@@ -325,14 +325,14 @@ impl TopicReader {
 
     /// The next record of any partition.
     pub(crate) fn poll(&mut self, limit: Duration, each: impl FnOnce(&RecordRef<'_>)) -> Result<Read, KafkaError> {
-        let Some(consumer) = self.consumer.as_ref().and_then(Reading::get).cloned() else { return Ok(Read::Nothing) };
+        let Some(consumer) = self.consumer.as_ref().and_then(Reading::get) else { return Ok(Read::Nothing) };
         match consumer.poll(limit) {
             Some(Ok(message)) => {
                 let record = RecordRef::from_message(&message);
                 if let Some(target) = self.targets.get_mut(record.partition as usize) {
                     target.passed(record.offset);
                 }
-                (self.quiet_since, self.patience) = (Instant::now(), limits::END_UNKNOWN);
+                (self.quiet_since, self.patience) = (None, limits::END_UNKNOWN);
                 each(&record);
                 Ok(Read::Record)
             }
@@ -344,7 +344,9 @@ impl TopicReader {
             }
             Some(Err(error)) => reading_error(&self.topic, &error).map_or(Ok(Read::Nothing), Err),
             None => {
-                self.ask_for_the_end_again(&consumer);
+                if self.quiet_since.get_or_insert_with(Instant::now).elapsed() >= self.patience && !self.reached() {
+                    self.ask_for_the_end_again();
+                }
                 Ok(Read::Nothing)
             }
         }
@@ -352,20 +354,16 @@ impl TopicReader {
 
     /// Behind the last record may stand a transaction's marker, so that only the client's word tells of the end. It says it once for an offset, and loses the word if the
     /// partition gets another leader at that moment: reading on from the same place makes it say it again.
-    fn ask_for_the_end_again(&mut self, consumer: &BaseConsumer<Context>) {
-        if self.quiet_since.elapsed() < self.patience {
-            return;
-        }
-        self.quiet_since = Instant::now();
+    fn ask_for_the_end_again(&mut self) {
+        self.quiet_since = None;
         self.patience *= 2;
+        let Some(consumer) = self.consumer.as_ref().and_then(Reading::get) else { return };
         let mut open = TopicPartitionList::new();
         for (partition, target) in self.targets.iter().enumerate().filter(|(_, target)| !target.reached) {
             // An offset is no number only if somebody else made it.
             let _ = open.add_partition_offset(&self.topic, partition as i32, Offset::Offset(target.next));
         }
-        if open.count() > 0
-            && let Err(error) = consumer.seek_partitions(open, limits::POLL)
-        {
+        if let Err(error) = consumer.seek_partitions(open, limits::POLL) {
             tracing::debug!(topic = self.topic, %error, "the end of a topic is not known yet");
         }
     }

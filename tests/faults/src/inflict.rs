@@ -8,7 +8,7 @@ use barid_harness::proxy::Path;
 use fastrand::Rng;
 
 use crate::fault::Fault;
-use crate::stage::{FENCED, Kind, ROUTERS, Stage, survivor};
+use crate::stage::{FENCED, Kind, ROUTERS, Stage};
 use crate::witness::Witness;
 
 /// Beyond the session of a group (6 s), and beyond a transaction (10 s) and the broker's look for it (1 s).
@@ -155,12 +155,14 @@ impl<'s> Inflictor<'s> {
         })?;
         zombie.thaw()?;
         let Some(successor) = self.stage.roles[place].running.take() else { return Ok(name) };
-        let (ended, survivor) = survivor(zombie, successor, HANGS_AFTER)?;
-        ensure!(ended.code == FENCED, "{name} ended with code {}, not {FENCED}:\n{}", ended.code, ended.words);
+        let (ended, left) = zombie.first_to_end(successor)?;
+        for ended in [Some(&ended), left.as_ref().err()].into_iter().flatten() {
+            ensure!(ended.code == FENCED, "{name} ended with code {}, not {FENCED}:\n{}", ended.code, ended.words);
+        }
         self.stage.contested = Some(place);
-        self.stage.roles[place].running = survivor;
-        if self.stage.roles[place].running.is_none() {
-            self.stage.start(place)?;
+        match left {
+            Ok(running) => self.stage.roles[place].running = Some(running),
+            Err(_) => self.stage.start(place)?,
         }
         Ok(name)
     }

@@ -164,11 +164,9 @@ impl Stage {
             }
             if let Some(ended) = self.roles[role].running.take() {
                 let finished = ended.wait(HANGS_AFTER)?;
-                if finished.code == FENCED && self.contested == Some(role) {
-                    self.start(role)?;
-                    continue;
+                if finished.code != FENCED || self.contested != Some(role) {
+                    self.ended.push(format!("{} ended by itself: {}", self.roles[role].name, last_words(&finished)));
                 }
-                self.ended.push(format!("{} ended by itself: {}", self.roles[role].name, last_words(&finished)));
             }
             self.start(role)?;
         }
@@ -218,15 +216,4 @@ fn watch(deployment: &Deployment, watchers: &[&str], persons: &[String]) -> Resu
 pub(crate) fn last_words(finished: &Finished) -> String {
     let last = finished.words.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it has said nothing");
     format!("code {}, {last}", finished.code)
-}
-
-/// Of two processes with one name, one that has ended, and the one that goes on, if not both have ended.
-pub(crate) fn survivor(mut one: Running, mut other: Running, limit: Duration) -> Result<(Finished, Option<Running>)> {
-    let mut running = (true, true);
-    wait_until("one of two processes with one name to end", limit, || {
-        running = (one.is_running()?, other.is_running()?);
-        Ok(running != (true, true))
-    })?;
-    let (ended, survivor) = if running.0 { (other, one) } else { (one, other) };
-    Ok((ended.wait(limit)?, (running != (false, false)).then_some(survivor)))
 }

@@ -159,6 +159,18 @@ impl Running {
         self.process.is_running()
     }
 
+    /// Waits until one of two processes has ended: how it ended, and the other one, or how that has ended too.
+    pub fn first_to_end(mut self, mut other: Self) -> Result<(Finished, Result<Self, Finished>)> {
+        let mut running = (true, true);
+        wait::wait_until("one of two processes with one name to end", HANGS_AFTER, || {
+            running = (self.is_running()?, other.is_running()?);
+            Ok(running != (true, true))
+        })?;
+        let (ended, left) = if running.0 { (other, self) } else { (self, other) };
+        let left = if running == (false, false) { Err(left.wait(HANGS_AFTER)?) } else { Ok(left) };
+        Ok((ended.wait(HANGS_AFTER)?, left))
+    }
+
     /// Stops it in the middle of what it does (SIGSTOP).
     pub fn freeze(&mut self) -> Result<()> {
         self.process.signal(Signal::STOP)

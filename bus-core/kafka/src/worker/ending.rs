@@ -7,7 +7,7 @@ use rdkafka::consumer::Consumer;
 use super::slot::{GroupConsumer, Slot, Trouble, is_expelled};
 use super::{Processor, WorkerError, WorkerEvent};
 use crate::burial::bury_by;
-use crate::client::{Rebalance, carry_out_assign, carry_out_revoke};
+use crate::client::{carry_out_assign, carry_out_what_is_left};
 use crate::limits;
 
 impl<P: Processor> Slot<'_, P> {
@@ -48,16 +48,10 @@ impl<P: Processor> Slot<'_, P> {
     /// Leaves the group and closes the consumer. The client itself does not leave with a name: then the others would miss this slot for the rest of its session.
     pub(super) fn leave(&mut self, consumer: GroupConsumer) {
         consumer.context().close();
-        // The group waits for an answer to each rebalance: give those that nobody will look at any more.
         if let Some(arriving) = self.arriving.take() {
             carry_out_assign(&consumer, &arriving.partitions);
         }
-        while let Some(rebalance) = consumer.context().next_rebalance() {
-            match rebalance {
-                Rebalance::Assign(partitions) => carry_out_assign(&consumer, &partitions),
-                Rebalance::Revoke { partitions, .. } => carry_out_revoke(&consumer, &partitions),
-            }
-        }
+        carry_out_what_is_left(&consumer);
         if !is_expelled(&consumer) {
             consumer.unsubscribe();
             let (began, limit) = (Instant::now(), self.stop.at_most(limits::STOP_LEAVE, limits::STOP_ALL));
