@@ -18,6 +18,7 @@ mod fault;
 mod format;
 mod header;
 mod json_lines;
+mod old_workbook;
 mod settled;
 mod shape;
 #[cfg(test)]

@@ -288,6 +288,82 @@ fn an_old_workbook_is_read_too() {
     assert_eq!(rows[0].cells, ["پ-1", "9901001171", "excel-date:2022-10-04"]);
 }
 
+/// The old workbook with one byte changed, `ahead` of the first place where `mark` stands.
+fn old_workbook_with(mark: &[u8], ahead: usize, byte: u8) -> Vec<u8> {
+    let mut bytes = include_bytes!("../../tests/data/cases.xls").to_vec();
+    let place = bytes.windows(mark.len()).position(|window| window == mark).expect("the mark stands in the file");
+    bytes[place + ahead] = byte;
+    bytes
+}
+
+#[test]
+fn an_old_workbook_that_promises_billions_of_cells_takes_no_memory_for_them() {
+    let sound: Vec<_> = rows(include_bytes!("../../tests/data/cases.xls"));
+    // The record of dimensions, 14 bytes long: first row and row after the last in four bytes each, then the columns.
+    for ahead in 4..16 {
+        assert_eq!(rows(&old_workbook_with(&[0x00, 0x02, 14, 0], ahead, 0xFE)), sound, "{ahead} bytes ahead");
+    }
+}
+
+#[test]
+fn an_old_workbook_whose_bytes_contradict_each_other_is_refused() {
+    let refused = |bytes: &[u8]| refused(bytes, &FileFormat::default(), SourceReason::UnreadableWorkbook).to_string();
+    // A shared label of the format: row, column, style, number of the label.
+    let column = refused(&old_workbook_with(&[0xFD, 0x00, 10, 0], 7, 0x01));
+    assert!(column.contains("in column 25"), "{column}");
+    // The header keeps the number of the first sector of the directory, which then leads round and round.
+    let sectors = refused(&old_workbook_with(&[0xD0, 0xCF, 0x11, 0xE0], 76, 5));
+    assert!(sectors.contains("its container is damaged"), "{sectors}");
+    // The end of the sheet becomes a record as long as a record can be.
+    let sheet = old_workbook_with(&[0x0A, 0, 0, 0], 3, 0xFF);
+    assert!(refused(&sheet).contains("has no end"));
+    assert!(refused(&include_bytes!("../../tests/data/cases.xls")[..4096]).contains("the workbook cannot be read"));
+}
+
+#[test]
+fn a_workbook_with_a_password_says_so() {
+    let refused = |bytes: &[u8]| refused(bytes, &FileFormat::default(), SourceReason::ProtectedWorkbook);
+    // The code page of the workbook's strings becomes the record that begins an encrypted part.
+    refused(&old_workbook_with(&[0x42, 0x00, 2, 0], 0, 0x2F));
+    let mut container = cfb::CompoundFile::create(std::io::Cursor::new(Vec::new())).expect("a container");
+    container.create_stream("EncryptedPackage").expect("a stream");
+    refused(&container.into_inner().into_inner());
+}
+
+/// A workbook of one sheet with these cells, each with its place.
+fn workbook(cells: &[(&str, &str)]) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let mut write = |name: &str, text: &str| {
+        archive.start_file(name, zip::write::SimpleFileOptions::default()).expect("a new file");
+        std::io::Write::write_all(&mut archive, text.as_bytes()).expect("written");
+    };
+    let kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+    let relation = |id: &str, part: &str, target: &str| {
+        let relation = format!(r#"<Relationship Id="{id}" Type="{kind}/{part}" Target="{target}"/>"#);
+        format!("<Relationships>{relation}</Relationships>")
+    };
+    write("_rels/.rels", &relation("r0", "officeDocument", "xl/workbook.xml"));
+    write("xl/_rels/workbook.xml.rels", &relation("r1", "worksheet", "worksheets/a.xml"));
+    let sheet = r#"<sheet name="a" sheetId="1" r:id="r1"/>"#;
+    write("xl/workbook.xml", &format!(r#"<workbook xmlns:r="{kind}"><sheets>{sheet}</sheets></workbook>"#));
+    let rows: String = cells
+        .iter()
+        .map(|(place, text)| format!(r#"<row><c r="{place}" t="inlineStr"><is><t>{text}</t></is></c></row>"#))
+        .collect();
+    write("xl/worksheets/a.xml", &format!("<worksheet><sheetData>{rows}</sheetData></worksheet>"));
+    archive.finish().expect("an archive").into_inner()
+}
+
+#[test]
+fn a_cell_at_the_far_end_of_a_sheet_is_named_and_takes_no_memory() {
+    let near = rows(&workbook(&[("A1", "شماره"), ("B1", "نام"), ("A2", "۱"), ("B9", "هاجر")]));
+    let near: Vec<_> = near.into_iter().map(|row| row.expect("sound").cells).collect();
+    assert_eq!(near, [["۱", ""], ["", "هاجر"]]);
+    let far = workbook(&[("A1", "شماره"), ("A2", "۱"), ("XFD1048576", "x")]);
+    let fault = refused(&far, &FileFormat::default(), SourceReason::UnreadableWorkbook);
+    assert!(fault.message_en.contains("reaches to row 1048576 and column 16384"), "{fault}");
+}
+
 #[test]
 fn a_torn_workbook_is_half_written_and_a_missing_sheet_is_named() {
     let bytes = include_bytes!("../../tests/data/cases.xlsx");

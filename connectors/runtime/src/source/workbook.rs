@@ -6,15 +6,23 @@
 
 use std::io::Cursor;
 
-use calamine::{Data, ExcelDateTime, Reader, SheetType, SheetVisible, Sheets, StyleRange};
+use calamine::{Cell, Data, DataRef, ExcelDateTime, Range, Reader, SheetType, SheetVisible, Sheets, StyleRange};
 use csv::StringRecord;
 
 use super::EXCEL_DATE;
 use super::fault::{SourceFault, SourceReason, Words};
 use super::header::header;
+use super::old_workbook::{self, Unsafe};
 
 /// Where a spreadsheet begins to lose digits: it keeps 15.
 const EXACT_BELOW: f64 = 1e15;
+
+/// A table of so many cells is held whatever it looks like; it takes half a gigabyte.
+const ALWAYS_HELD: u64 = 20_000_000;
+
+/// A larger one may have at most so many cells for each one that holds something: a single cell at the far end of a sheet would
+/// take 400 GB.
+const HELD_FOR_EACH_CELL: u64 = 10;
 
 /// Whether the bytes begin as a workbook does: a ZIP archive or an OLE compound file.
 pub(super) fn is_workbook(head: &[u8]) -> bool {
@@ -51,14 +59,23 @@ fn has_directory(bytes: &[u8]) -> bool {
 }
 
 fn parse(file: &str, bytes: Vec<u8>, pinned: Option<&str>) -> Result<(String, Vec<String>, Rows), SourceFault> {
+    let bytes = if is_zip(&bytes) {
+        bytes
+    } else {
+        old_workbook::checked(bytes).map_err(|reason| match reason {
+            Unsafe::Locked => protected(file),
+            reason => unreadable(file, &format!(": {reason}")),
+        })?
+    };
     let mut workbook =
         calamine::open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(|error| refused(file, &error))?;
-    let name = match pinned {
-        Some(name) if workbook.sheet_names().iter().any(|sheet| sheet == name) => name.to_owned(),
+    let (name, range) = match pinned {
+        Some(name) if workbook.sheet_names().iter().any(|sheet| sheet == name) => {
+            (name.to_owned(), cells(file, &mut workbook, name)?)
+        }
         Some(name) => return Err(missing_sheet(file, name, &workbook.sheet_names())),
         None => first_sheet(file, &mut workbook)?,
     };
-    let range = workbook.worksheet_range(&name).map_err(|error| refused(file, &error))?;
     // Styles of the old formats cannot be read; a fraction in a column of percentages is then refused by its cast.
     let styles = workbook.worksheet_style(&name).unwrap_or_else(|_| StyleRange::empty());
     let (top, left) = range.start().unwrap_or_default();
@@ -96,8 +113,8 @@ impl Rows {
     }
 }
 
-/// The first sheet that a user sees and that holds something.
-fn first_sheet(file: &str, workbook: &mut Sheets<Cursor<Vec<u8>>>) -> Result<String, SourceFault> {
+/// The first sheet that a user sees and that holds something, and its cells.
+fn first_sheet(file: &str, workbook: &mut Sheets<Cursor<Vec<u8>>>) -> Result<(String, Range<Data>), SourceFault> {
     let sheets: Vec<String> = workbook
         .sheets_metadata()
         .iter()
@@ -105,12 +122,56 @@ fn first_sheet(file: &str, workbook: &mut Sheets<Cursor<Vec<u8>>>) -> Result<Str
         .map(|sheet| sheet.name.clone())
         .collect();
     for name in sheets {
-        let range = workbook.worksheet_range(&name).map_err(|error| refused(file, &error))?;
+        let range = cells(file, workbook, &name)?;
         if range.used_cells().next().is_some() {
-            return Ok(name);
+            return Ok((name, range));
         }
     }
     Err(SourceFault::empty(file))
+}
+
+/// The cells of a sheet as a table.
+fn cells(file: &str, workbook: &mut Sheets<Cursor<Vec<u8>>>, sheet: &str) -> Result<Range<Data>, SourceFault> {
+    let mut held = Vec::new();
+    match workbook {
+        Sheets::Xlsx(workbook) => {
+            let refused = |error: calamine::XlsxError| refused(file, &error.into());
+            let mut reader = workbook.worksheet_cells_reader(sheet).map_err(refused)?;
+            while let Some(cell) = reader.next_cell().map_err(refused)? {
+                hold(&mut held, &cell);
+            }
+        }
+        Sheets::Xlsb(workbook) => {
+            let refused = |error: calamine::XlsbError| refused(file, &error.into());
+            let mut reader = workbook.worksheet_cells_reader(sheet).map_err(refused)?;
+            while let Some(cell) = reader.next_cell().map_err(refused)? {
+                hold(&mut held, &cell);
+            }
+        }
+        // The first one is a table already, and a small one: see `old_workbook`.
+        Sheets::Xls(_) | Sheets::Ods(_) => {
+            return workbook.worksheet_range(sheet).map_err(|error| refused(file, &error));
+        }
+    }
+    match too_far_apart(&held) {
+        Some((row, column)) => Err(far_away(file, sheet, row, column)),
+        None => Ok(Range::from_sparse(held)),
+    }
+}
+
+fn hold(held: &mut Vec<Cell<Data>>, cell: &Cell<DataRef<'_>>) {
+    if *cell.get_value() != DataRef::Empty {
+        held.push(Cell::new(cell.get_position(), cell.get_value().clone().into()));
+    }
+}
+
+/// Where the table of these cells would end, counted from 0, if it were too large to be held.
+fn too_far_apart(held: &[Cell<Data>]) -> Option<(u32, u32)> {
+    let positions = || held.iter().map(Cell::get_position);
+    let (top, bottom) = (positions().map(|(row, _)| row).min()?, positions().map(|(row, _)| row).max()?);
+    let (left, right) = (positions().map(|(_, column)| column).min()?, positions().map(|(_, column)| column).max()?);
+    let size = u64::from(bottom - top + 1) * u64::from(right - left + 1);
+    (size > ALWAYS_HELD.max(HELD_FOR_EACH_CELL * held.len() as u64)).then_some((bottom, right))
 }
 
 /// Whether the number of a cell is shown as a percentage: the file holds 0.6 where the user sees 60%.
@@ -167,25 +228,20 @@ fn date_text(date: &ExcelDateTime) -> String {
 }
 
 fn refused(file: &str, error: &calamine::Error) -> SourceFault {
-    let protected = matches!(
-        error,
-        calamine::Error::Xlsx(calamine::XlsxError::Password)
-            | calamine::Error::Xls(calamine::XlsError::Password)
-            | calamine::Error::Xlsb(calamine::XlsbError::Password)
-    );
-    if protected {
-        return SourceFault::new(
-            file,
-            SourceReason::ProtectedWorkbook,
-            Words(
-                "the workbook is protected with a password",
-                "فایل اکسل رمز دارد",
-                "save it without a password",
-                "فایل را بدون رمز ذخیره کنید",
-            ),
-        );
-    }
     unreadable(file, &format!(": {error}"))
+}
+
+fn protected(file: &str) -> SourceFault {
+    SourceFault::new(
+        file,
+        SourceReason::ProtectedWorkbook,
+        Words(
+            "the workbook is protected with a password",
+            "فایل اکسل رمز دارد",
+            "save it without a password",
+            "فایل را بدون رمز ذخیره کنید",
+        ),
+    )
 }
 
 fn unreadable(file: &str, detail: &str) -> SourceFault {
@@ -197,6 +253,20 @@ fn unreadable(file: &str, detail: &str) -> SourceFault {
             "فایل اکسل خوانده نمی‌شود",
             "open it in Excel and save it as an Excel workbook (.xlsx) again, or as CSV UTF-8",
             "فایل را در اکسل باز کنید و دوباره با قالب ‎.xlsx‎ یا CSV UTF-8 ذخیره کنید",
+        ),
+    )
+}
+
+fn far_away(file: &str, sheet: &str, row: u32, column: u32) -> SourceFault {
+    let (row, column) = (u64::from(row) + 1, u64::from(column) + 1);
+    SourceFault::new(
+        file,
+        SourceReason::UnreadableWorkbook,
+        Words(
+            &format!("the sheet `{sheet}` reaches to row {row} and column {column}, but almost all of it is empty"),
+            &format!("برگه «{sheet}» تا ردیف {row} و ستون {column} ادامه دارد ولی تقریباً همه آن خالی است"),
+            "delete the rows below the table and the columns beside it, and save the workbook",
+            "ردیف‌های زیر جدول و ستون‌های کنار آن را حذف و فایل را ذخیره کنید",
         ),
     )
 }
