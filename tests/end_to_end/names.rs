@@ -1,21 +1,13 @@
 //! One writer per agency, one router per name: a second process ends and says why.
 
-use anyhow::{Result, bail};
-use barid_harness::{Finished, HANGS_AFTER, Running, wait_for};
+use anyhow::Result;
+use barid_harness::{HANGS_AFTER, wait_for};
 
 use crate::many_rows::AGENCY;
 use crate::stage::{Stage, end};
 
 /// The exit code that scripts know: another process has this name.
 const FENCED: i32 = 6;
-
-/// How one of the two has ended, and the one that runs on.
-fn survivor(one: Running, other: Running) -> Result<(Finished, Running)> {
-    match one.first_to_end(other)? {
-        (ended, Ok(running)) => Ok((ended, running)),
-        (one, Err(other)) => bail!("both have ended:\n{}\n{}", one.words, other.words),
-    }
-}
 
 #[test]
 fn of_two_connectors_of_one_agency_one_ends_and_says_why() -> Result<()> {
@@ -25,7 +17,7 @@ fn of_two_connectors_of_one_agency_one_ends_and_says_why() -> Result<()> {
         Ok((stage.read(&format!("events.{AGENCY}"))?.len() == 8).then_some(()))
     })?;
     let second = stage.start_connector(AGENCY, &[])?;
-    let (ended, running) = survivor(first, second)?;
+    let (ended, running) = first.first_to_end(second)?;
     assert_eq!(ended.code, FENCED, "{}", ended.words);
     ended.saying(&["another process", AGENCY])?;
     end(running)?;
@@ -42,7 +34,7 @@ fn of_two_routers_with_one_name_one_ends_and_says_why() -> Result<()> {
     let oracle = stage.oracle(true)?;
     stage.wait_for_inboxes(&oracle)?;
     let second = stage.start_router("router-1", &[])?;
-    let (ended, running) = survivor(first, second)?;
+    let (ended, running) = first.first_to_end(second)?;
     assert_eq!(ended.code, FENCED, "{}", ended.words);
     ended.saying(&["another process", "router-1"])?;
     stage.connect_all_once()?;

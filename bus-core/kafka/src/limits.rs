@@ -81,18 +81,11 @@ pub(crate) const TOPIC_RETRY: Duration = Duration::from_secs(1);
 pub(crate) const ABORTED_FIRST: Duration = Duration::from_millis(50);
 pub(crate) const ABORTED_LONGEST: Duration = Duration::from_secs(1);
 
-/// Fenced twice within this time: another process has the name, rather than a broker that timed a stalled transaction out.
-pub(crate) const FENCED_TWICE: Duration = Duration::from_secs(60);
-
-/// So long after trouble with the brokers a fence may be their doing, or that of a request of a former producer that was under way: a transaction's time, and the
-/// longest time of a request.
-pub(crate) const TROUBLE_ECHO: Duration = Duration::from_secs(20);
-
 /// How often initialising is tried when it is fenced itself.
 pub(crate) const INIT_FENCED_TRIES: usize = 5;
 
-/// A fenced worker waits before it takes its names back, so that the other one is done taking them and is not fenced twice by one rebuild. The wait is between
-/// this and three times this, by chance: two that wait equally long would fence each other again and both end.
+/// A fenced worker waits before it takes its names back, so that the other one is done taking them. The wait is between this and three times this, by chance: two
+/// that wait equally long would fence each other again.
 pub(crate) const FENCED_WAIT: Duration = Duration::from_millis(700);
 
 /// From the stop signal to the moment when the last transaction is given up. A stopping process has 5 seconds altogether.
@@ -198,7 +191,7 @@ mod tests {
     #[test]
     fn a_transaction_outlives_its_drain_and_its_offsets() {
         assert!(DRAIN < TRANSACTION && UNKNOWN_TOPIC < DRAIN);
-        assert!(SEND_OFFSETS_LONGEST + SEND_OFFSETS_LATE < TRANSACTION && TROUBLE_ECHO >= TRANSACTION + SOCKET);
+        assert!(SEND_OFFSETS_LONGEST + SEND_OFFSETS_LATE < TRANSACTION);
     }
 
     #[test]

@@ -236,6 +236,14 @@ impl TransactionalProducer {
         }
     }
 
+    /// Whether the broker still takes records from this producer: sends one and takes it back. After an error the producer must be initialised before it is used again.
+    pub(crate) fn try_out(&mut self, record: &Outgoing<'_>) -> Result<(), TransactionError> {
+        self.begin()?;
+        self.send(record)?;
+        self.drain()?;
+        self.abort()
+    }
+
     /// True if a record of the open transaction was given up: an abort alone does not make the producer whole again.
     pub(crate) fn has_failed_deliveries(&self) -> bool {
         self.client.as_ref().is_some_and(|client| client.context().deliveries.failures() > 0)

@@ -17,12 +17,13 @@ mod slot;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use slot::Slot;
 
 use crate::outbox::Outbox;
-use crate::{Cluster, KafkaError, RecordRef, StopSignal, limits};
+use crate::{Cluster, KafkaError, ProcessName, RecordRef, StopSignal, limits};
 
 /// What a worker reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub enum Input {
 /// Settings of one slot.
 #[derive(Clone, Debug)]
 pub struct WorkerSettings {
+    /// The same for all slots of a process.
+    pub process: Arc<ProcessName>,
     pub input: Input,
     pub group_id: String,
     /// deployment / router name / slot; the letter of each rotating producer is appended to it.
@@ -53,8 +56,9 @@ pub struct WorkerSettings {
 }
 
 impl WorkerSettings {
-    pub fn new(input: Input, group_id: &str, transactional_id: &str) -> Self {
+    pub fn new(process: &Arc<ProcessName>, input: Input, group_id: &str, transactional_id: &str) -> Self {
         Self {
+            process: Arc::clone(process),
             input,
             group_id: group_id.to_owned(),
             transactional_id: transactional_id.to_owned(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use barid_codec::{RecordError, Schemas};
 use barid_event::topics::router_group;
 use barid_kafka::{
-    BestEffortProducer, Input, KafkaError, StopSignal, TransactionalWorker, WorkerError, WorkerSettings,
+    BestEffortProducer, Input, KafkaError, ProcessName, StopSignal, TransactionalWorker, WorkerError, WorkerSettings,
 };
 
 use crate::bulletin::Bulletin;
@@ -127,10 +127,12 @@ impl Router {
             metrics: &settings.metrics,
         })?;
         let holds = Holds::new(settings.readiness.clone(), self.counters.waiting_partitions.clone());
+        let name_id = format!("{}/{}/name", settings.deployment, settings.name);
+        let process = Arc::new(ProcessName::new(&cluster, &name_id, &settings.topics.heartbeats(), &ending));
         let mut workers = Vec::new();
         for number in 0..settings.slots {
             let slot = self.slot(number, &rules, &codecs, &bulletin, &holds);
-            workers.push(TransactionalWorker::new(&cluster, self.worker_settings(number), slot)?);
+            workers.push(TransactionalWorker::new(&cluster, self.worker_settings(&process, number), slot)?);
         }
         tracing::info!(router = settings.name, slots = settings.slots, "router starts");
 
@@ -194,7 +196,7 @@ impl Router {
         }
     }
 
-    fn worker_settings(&self, number: u16) -> WorkerSettings {
+    fn worker_settings(&self, process: &Arc<ProcessName>, number: u16) -> WorkerSettings {
         let settings = &self.settings;
         // The group is the deployment's: all its routers share the partitions.
         let group_id = router_group(&settings.deployment);
@@ -203,7 +205,12 @@ impl Router {
             producers: settings.producers,
             commit_interval: settings.commit_interval,
             commit_records: settings.commit_records,
-            ..WorkerSettings::new(Input::Pattern(settings.topics.events_pattern()), &group_id, &transactional_id)
+            ..WorkerSettings::new(
+                process,
+                Input::Pattern(settings.topics.events_pattern()),
+                &group_id,
+                &transactional_id,
+            )
         }
     }
 }

@@ -29,8 +29,7 @@ use crate::spans::TransactionSpan;
 /// How soon a record is tried again while there is no policy yet.
 const NO_POLICY_RETRY: Duration = Duration::from_millis(200);
 
-/// How long a slot trusts its name after it has written under it. Three times this must be below the minute within which
-/// the worker takes being fenced twice for another process, or two routers of one name would take turns for ever.
+/// How long a slot trusts its name after it has written under it.
 const NAME_TRUSTED: Duration = Duration::from_secs(5);
 
 /// The processor of one slot.

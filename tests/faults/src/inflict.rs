@@ -75,7 +75,6 @@ impl<'s> Inflictor<'s> {
 
     /// Carries out a fault and undoes it.
     pub(crate) fn inflict(&mut self, fault: Fault) -> Result<Inflicted> {
-        self.stage.contested = None;
         let whom = match fault {
             Fault::KillRouter => self.kill(true)?,
             Fault::KillConnector => self.kill(false)?,
@@ -156,14 +155,8 @@ impl<'s> Inflictor<'s> {
         zombie.thaw()?;
         let Some(successor) = self.stage.roles[place].running.take() else { return Ok(name) };
         let (ended, left) = zombie.first_to_end(successor)?;
-        for ended in [Some(&ended), left.as_ref().err()].into_iter().flatten() {
-            ensure!(ended.code == FENCED, "{name} ended with code {}, not {FENCED}:\n{}", ended.code, ended.words);
-        }
-        self.stage.contested = Some(place);
-        match left {
-            Ok(running) => self.stage.roles[place].running = Some(running),
-            Err(_) => self.stage.start(place)?,
-        }
+        ensure!(ended.code == FENCED, "{name} ended with code {}, not {FENCED}:\n{}", ended.code, ended.words);
+        self.stage.roles[place].running = Some(left);
         Ok(name)
     }
 

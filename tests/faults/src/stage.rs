@@ -59,8 +59,6 @@ pub(crate) struct Stage {
     role_arguments: Vec<String>,
     /// Roles that have ended though nobody asked them to, with their last words.
     pub(crate) ended: Vec<String>,
-    /// The role of which two processes have had the name: by bad luck each of them ends for the other.
-    pub(crate) contested: Option<usize>,
 }
 
 impl Stage {
@@ -94,7 +92,6 @@ impl Stage {
             deployment,
             role_arguments: role_arguments.to_vec(),
             ended: Vec::new(),
-            contested: None,
         })
     }
 
@@ -164,9 +161,7 @@ impl Stage {
             }
             if let Some(ended) = self.roles[role].running.take() {
                 let finished = ended.wait(HANGS_AFTER)?;
-                if finished.code != FENCED || self.contested != Some(role) {
-                    self.ended.push(format!("{} ended by itself: {}", self.roles[role].name, last_words(&finished)));
-                }
+                self.ended.push(format!("{} ended by itself: {}", self.roles[role].name, last_words(&finished)));
             }
             self.start(role)?;
         }

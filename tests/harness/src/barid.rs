@@ -159,16 +159,19 @@ impl Running {
         self.process.is_running()
     }
 
-    /// Waits until one of two processes has ended: how it ended, and the other one, or how that has ended too.
-    pub fn first_to_end(mut self, mut other: Self) -> Result<(Finished, Result<Self, Finished>)> {
+    /// Waits until one of two processes with one name has ended: how it ended, and the other one. An error if both have.
+    pub fn first_to_end(mut self, mut other: Self) -> Result<(Finished, Self)> {
         let mut running = (true, true);
         wait::wait_until("one of two processes with one name to end", HANGS_AFTER, || {
             running = (self.is_running()?, other.is_running()?);
             Ok(running != (true, true))
         })?;
         let (ended, left) = if running.0 { (other, self) } else { (self, other) };
-        let left = if running == (false, false) { Err(left.wait(HANGS_AFTER)?) } else { Ok(left) };
-        Ok((ended.wait(HANGS_AFTER)?, left))
+        let ended = ended.wait(HANGS_AFTER)?;
+        if running == (false, false) {
+            bail!("both have ended:\n{}\n{}", ended.words, left.wait(HANGS_AFTER)?.words);
+        }
+        Ok((ended, left))
     }
 
     /// Stops it in the middle of what it does (SIGSTOP).

@@ -1,7 +1,5 @@
 //! What a slot does when something has failed: abort, rebuild, join again, or end. [`super::slot`] says when.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,10 +11,10 @@ use super::lanes::{Lanes, list};
 use super::owners::Owners;
 use super::slot::{GroupConsumer, Positions, Slot, Trouble, is_expelled};
 use super::{Processor, WorkerError, WorkerEvent};
-use crate::StopSignal;
 use crate::classify::{Class, classify};
 use crate::limits;
 use crate::outage::Away;
+use crate::process_name::{initialise_contested, wait_by_chance};
 use crate::transaction::{TransactionError, Waiting};
 
 impl<P: Processor> Slot<'_, P> {
@@ -24,10 +22,7 @@ impl<P: Processor> Slot<'_, P> {
     pub(super) fn mend(&mut self, consumer: &GroupConsumer, trouble: Trouble) -> Result<(), WorkerError> {
         let mended = match trouble {
             Trouble::Abort(reason) => self.abort(consumer, reason),
-            Trouble::Rebuild(reason) => {
-                self.troubled_at = Some(Instant::now());
-                self.rebuild(consumer, reason)
-            }
+            Trouble::Rebuild(reason) => self.rebuild(consumer, reason),
             Trouble::Fenced => self.fenced(consumer),
             Trouble::End(error) => Err(error),
         };
@@ -37,7 +32,7 @@ impl<P: Processor> Slot<'_, P> {
 
     /// Somebody has taken the names of this slot from its producers.
     fn fenced(&mut self, consumer: &GroupConsumer) -> Result<(), WorkerError> {
-        let reason = self.forgive()?;
+        let reason = self.still_named()?;
         wait_by_chance(self.stop);
         // Its place in the group is gone too: then there is more to be made new than producers.
         if is_expelled(consumer) {
@@ -46,26 +41,20 @@ impl<P: Processor> Slot<'_, P> {
         self.rebuild(consumer, reason)
     }
 
-    /// Whether the slot may take its names back, and in which words it does: another process that has them would do it again at once. But a broker that ends what stands
-    /// still for too long looks no different, nor does an older request of this slot that arrives after a newer one. So once is forgiven, and what comes right
-    /// after trouble with the brokers is not counted. Who loses both the producers and the place in the group to another process has lost twice.
-    fn forgive(&mut self) -> Result<String, WorkerError> {
+    /// In which words the slot takes its names back; it does not if the process has lost its own. Otherwise it was a broker that ended what stood still for too long, an
+    /// older request of this slot that arrived after a newer one, or an older process that does not know yet that it is the older one.
+    fn still_named(&self) -> Result<String, WorkerError> {
         let transactional_id = self.settings.transactional_id.clone();
-        let open_for = self.open.as_ref().map(|open| open.since.elapsed());
-        if may_be_the_broker(open_for, self.troubled_at.map(|at| at.elapsed())) {
-            return Ok(format!("`{transactional_id}` was fenced after trouble with the brokers"));
-        }
-        if self.fenced_at.is_some_and(|at| at.elapsed() < limits::FENCED_TWICE) {
+        if self.settings.process.is_lost() {
             return Err(WorkerError::Fenced { transactional_id });
         }
-        self.fenced_at = Some(Instant::now());
-        Ok(format!("the name `{transactional_id}` was taken, taking it back once"))
+        Ok(format!("`{transactional_id}` was taken, and the process still has its name"))
     }
 
     /// The group has given the name of this slot to another consumer, and this one takes no more calls: makes consumer and producers new. Nobody knows what became of the
     /// open transaction, and the partitions are lost: whoever has them next asks for their committed offsets.
     pub(super) fn join_again(&mut self, consumer: &mut GroupConsumer) -> Result<(), WorkerError> {
-        let reason = self.forgive()?;
+        let reason = self.still_named()?;
         wait_by_chance(self.stop);
         if self.open.take().is_some() {
             self.tell(WorkerEvent::Aborted { reason: reason.clone() });
@@ -224,72 +213,48 @@ impl<P: Processor> Slot<'_, P> {
         Some(Ok(positions))
     }
 
+    /// Takes the name of the process, unless another slot has done it. False: stopped while the broker was away.
+    pub(super) fn take_name(&mut self) -> Result<bool, WorkerError> {
+        let taken = self.settings.process.take(&mut waiting_told_to(self.processor));
+        taken.map_err(|error| self.not_initialised(error))
+    }
+
     /// False: stopped while the broker was away.
     pub(super) fn initialise_producers(&mut self) -> Result<bool, WorkerError> {
         for producer in &mut self.producers {
             producer.discard();
         }
         for producer in &mut self.producers {
-            let processor = &mut *self.processor;
-            let mut told = false;
-            let mut tell = |waiting: Waiting<'_>| match waiting {
-                Waiting::Away(reason) if !told => {
-                    told = true;
-                    processor.event(&WorkerEvent::BrokerAway { reason: reason.to_owned() });
-                }
-                Waiting::Away(_) => {}
-                Waiting::Back => processor.event(&WorkerEvent::BrokerBack),
-            };
-            // Two that start at the same moment fence each other while they initialise, and so does a broker that ends an old transaction of the name at that
-            // moment. Another process that has the name does not stand in the way of taking it.
-            let mut initialised = producer.initialise(&mut tell);
-            for _ in 1..limits::INIT_FENCED_TRIES {
-                if !matches!(initialised, Err(TransactionError::Fenced { .. })) {
-                    break;
-                }
-                wait_by_chance(self.stop);
-                initialised = producer.initialise(&mut tell);
-            }
+            let is_lost = || self.settings.process.is_lost();
+            let initialised = initialise_contested(producer, self.stop, &mut waiting_told_to(self.processor), is_lost);
             match initialised {
                 Ok(()) => {}
                 Err(TransactionError::Stopped) => return Ok(false),
-                Err(TransactionError::Fenced { .. }) => {
-                    return Err(WorkerError::Fenced { transactional_id: self.settings.transactional_id.clone() });
-                }
-                Err(error) => return Err(WorkerError::Fatal { reason: error.to_string() }),
+                Err(error) => return Err(self.not_initialised(error)),
             }
         }
         Ok(true)
     }
-}
 
-/// Whether a fence may be the broker's doing: the open transaction is old enough to have timed out, or a request of a former producer of this slot may still have
-/// been under way.
-fn may_be_the_broker(open_for: Option<Duration>, since_trouble: Option<Duration>) -> bool {
-    open_for.is_some_and(|open| open >= limits::TRANSACTION.saturating_sub(limits::COMMIT_SLICE))
-        || since_trouble.is_some_and(|since| since < limits::TROUBLE_ECHO)
-}
-
-fn wait_by_chance(stop: &StopSignal) {
-    let chance = RandomState::new().build_hasher().finish() % 1_000;
-    stop.wait(limits::FENCED_WAIT + limits::FENCED_WAIT * 2 * chance as u32 / 1_000);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_fence_right_after_trouble_or_in_an_old_transaction_may_be_the_brokers() {
-        let (short, long) = (Duration::from_millis(20), Duration::from_secs(60));
-        for (open_for, since_trouble, expected) in [
-            (None, None, false),
-            (Some(short), None, false),
-            (Some(short), Some(long), false),
-            (None, Some(short), true),
-            (Some(limits::TRANSACTION), None, true),
-        ] {
-            assert_eq!(may_be_the_broker(open_for, since_trouble), expected, "{open_for:?} {since_trouble:?}");
+    fn not_initialised(&self, error: TransactionError) -> WorkerError {
+        match error {
+            TransactionError::Fenced { .. } => {
+                WorkerError::Fenced { transactional_id: self.settings.transactional_id.clone() }
+            }
+            error => WorkerError::Fatal { reason: error.to_string() },
         }
+    }
+}
+
+/// Tells a processor that the broker is waited for, once, and that it is back.
+fn waiting_told_to<P: Processor>(processor: &mut P) -> impl FnMut(Waiting<'_>) {
+    let mut told = false;
+    move |waiting| match waiting {
+        Waiting::Away(reason) if !told => {
+            told = true;
+            processor.event(&WorkerEvent::BrokerAway { reason: reason.to_owned() });
+        }
+        Waiting::Away(_) => {}
+        Waiting::Back => processor.event(&WorkerEvent::BrokerBack),
     }
 }

@@ -114,10 +114,6 @@ impl<P: Processor> Slot<'_, P> {
             }
             Rebalance::Revoke { partitions, lost } => {
                 let lost = lost || consumer.assignment_lost();
-                if lost {
-                    // What this member has asked for before it joined anew may be refused later, as if another one had its name.
-                    self.troubled_at = Some(Instant::now());
-                }
                 // What is open is settled first: not lost, nobody else has the partitions before we give them back, and what was done is worth committing.
                 let settled = match self.open.is_some() {
                     true if lost => {

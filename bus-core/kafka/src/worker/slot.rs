@@ -78,11 +78,8 @@ pub(super) struct Slot<'w, P> {
     pub(super) first_after_assignment: bool,
     pub(super) owners: Owners,
     pub(super) next_tick: Instant,
-    pub(super) fenced_at: Option<Instant>,
     /// The group has given the name of this slot to another consumer: ours takes no more calls.
     pub(super) expelled: bool,
-    /// When the outcome of a transaction was last not known, or partitions were lost.
-    pub(super) troubled_at: Option<Instant>,
     pub(super) abort_wait: Duration,
     /// How long the next transaction waits until its offsets are taken.
     offsets_limit: Duration,
@@ -127,9 +124,7 @@ impl<'w, P: Processor> Slot<'w, P> {
             first_after_assignment: false,
             owners: Owners::default(),
             next_tick: Instant::now(),
-            fenced_at: None,
             expelled: false,
-            troubled_at: None,
             abort_wait: limits::ABORTED_FIRST,
             offsets_limit: limits::SEND_OFFSETS_FIRST,
             sight: Sight::new(cluster.outage()),
@@ -137,8 +132,9 @@ impl<'w, P: Processor> Slot<'w, P> {
     }
 
     pub(super) fn run(mut self) -> Result<(), WorkerError> {
+        // The name before all else: whoever loses something to this slot must find that its process is the older one.
         // All producers before the consumer: a committed offset that is read before an older holder of the names is fenced could still change.
-        if !self.initialise_producers()? {
+        if !self.take_name()? || !self.initialise_producers()? {
             self.tell(WorkerEvent::Stopped);
             return Ok(());
         }

@@ -33,6 +33,11 @@ impl Processor for Idle {
     }
 }
 
+fn settings(cluster: &Cluster, stop: &StopSignal) -> WorkerSettings {
+    let process = Arc::new(ProcessName::new(cluster, "w/name", "a", stop));
+    WorkerSettings::new(&process, Input::Topics(vec!["a".to_owned()]), "g", "w")
+}
+
 /// Serves the group until the slot has so many partitions.
 #[track_caller]
 fn until_assigned(slot: &mut Slot<'_, Idle>, consumer: &GroupConsumer, partitions: usize) {
@@ -52,8 +57,8 @@ fn a_slot_that_has_its_group_divide_again_gives_back_what_it_has_and_is_given_pa
     let broker = InProcessBroker::start().unwrap();
     broker.create_topic("a", 2).unwrap();
     let cluster = Cluster::at(&broker.bootstrap_servers(), "test").unwrap();
-    let settings = WorkerSettings::new(Input::Topics(vec!["a".to_owned()]), "g", "w");
     let (stop, mut processor) = (StopSignal::new(), Idle::default());
+    let settings = settings(&cluster, &stop);
     let mut slot = Slot::new(&cluster, &settings, &mut processor, &stop);
     let consumer = slot.subscribe().unwrap();
     until_assigned(&mut slot, &consumer, 2);
@@ -76,31 +81,53 @@ fn expel(group: &MockCluster<'_, DefaultProducerContext>, slot: &mut Slot<'_, Id
 }
 
 #[test]
-fn a_slot_that_its_group_has_expelled_joins_again_once_unless_it_is_to_stop_and_then_ends() {
+fn a_slot_that_its_group_has_expelled_joins_again_while_its_process_has_its_name_and_is_not_to_stop() {
     let group = MockCluster::new(1).unwrap();
     group.create_topic("a", 2, 1).unwrap();
     let cluster = Cluster::at(&group.bootstrap_servers(), "test").unwrap();
-    let settings = WorkerSettings::new(Input::Topics(vec!["a".to_owned()]), "g", "w");
     let (stop, mut processor) = (StopSignal::new(), Idle::default());
+    let settings = settings(&cluster, &stop);
     let mut slot = Slot::new(&cluster, &settings, &mut processor, &stop);
+    assert_eq!(slot.take_name(), Ok(true));
+    let mut consumer = slot.subscribe().unwrap();
+    until_assigned(&mut slot, &consumer, 2);
+
+    let mut joined = Vec::new();
+    for _ in 0..2 {
+        expel(&group, &mut slot, &consumer);
+        joined.push(slot.join_again(&mut consumer));
+        until_assigned(&mut slot, &consumer, 2);
+    }
+    expel(&group, &mut slot, &consumer);
+    // A stopped slot leaves the name to whoever has it.
+    stop.stop();
+    joined.push(slot.join_again(&mut consumer));
+    let has_another = !is_expelled(&consumer);
+    assert!(slot.finish(consumer, Ok(())).is_ok());
+    assert_eq!(joined, [Ok(()), Ok(()), Ok(())]);
+    assert!(!has_another);
+    assert_eq!(processor.revoked.len(), 6);
+}
+
+#[test]
+fn a_slot_that_its_group_has_expelled_ends_if_its_process_has_lost_its_name() {
+    let group = MockCluster::new(1).unwrap();
+    group.create_topic("a", 2, 1).unwrap();
+    let cluster = Cluster::at(&group.bootstrap_servers(), "test").unwrap();
+    let (stop, mut processor) = (StopSignal::new(), Idle::default());
+    let settings = settings(&cluster, &stop);
+    let mut slot = Slot::new(&cluster, &settings, &mut processor, &stop);
+    assert_eq!(slot.take_name(), Ok(true));
     let mut consumer = slot.subscribe().unwrap();
     until_assigned(&mut slot, &consumer, 2);
 
     expel(&group, &mut slot, &consumer);
-    let joined = slot.join_again(&mut consumer);
-    until_assigned(&mut slot, &consumer, 2);
-    expel(&group, &mut slot, &consumer);
-    let second = slot.join_again(&mut consumer);
-    // What comes right after trouble with the brokers is not counted; but a stopped slot leaves the name to whoever has it.
-    slot.troubled_at = Some(Instant::now());
-    stop.stop();
-    let stopped = slot.join_again(&mut consumer);
-    let has_another = !is_expelled(&consumer);
+    group.request_errors(RDKafkaApiKey::AddPartitionsToTxn, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_PRODUCER_FENCED]);
+    let ended = slot.join_again(&mut consumer);
+    let lost_for_good = settings.process.is_lost();
     assert!(slot.finish(consumer, Ok(())).is_ok());
-    assert_eq!((joined, stopped), (Ok(()), Ok(())));
-    assert_eq!(second, Err(WorkerError::Fenced { transactional_id: "w".to_owned() }));
-    assert!(!has_another);
-    assert_eq!(processor.revoked.len(), 4);
+    assert_eq!(ended, Err(WorkerError::Fenced { transactional_id: "w".to_owned() }));
+    assert!(lost_for_good);
 }
 
 /// A member that did not poll for minutes, because it waited for the broker, is taken everything at once.
@@ -110,8 +137,8 @@ fn partitions_that_are_revoked_before_they_were_taken_up_are_forgotten_and_the_o
     broker.create_topic("a", 2).unwrap();
     broker.create_topic("b", 1).unwrap();
     let cluster = Cluster::at(&broker.bootstrap_servers(), "test").unwrap();
-    let settings = WorkerSettings::new(Input::Topics(vec!["a".to_owned()]), "g", "w");
     let (stop, mut processor) = (StopSignal::new(), Idle::default());
+    let settings = settings(&cluster, &stop);
     let mut slot = Slot::new(&cluster, &settings, &mut processor, &stop);
     let consumer = slot.subscribe().unwrap();
     let started = Instant::now();

@@ -9,8 +9,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use barid_kafka::{
-    Begin, Cluster, Input, Outbox, Outgoing, Processor, Record, RecordRef, StopSignal, TransactionalProducer,
-    TransactionalWorker, Verdict, WorkerError, WorkerEvent, WorkerSettings, read_to_high_watermark,
+    Begin, Cluster, Input, Outbox, Outgoing, ProcessName, Processor, Record, RecordRef, StopSignal,
+    TransactionalProducer, TransactionalWorker, Verdict, WorkerError, WorkerEvent, WorkerSettings,
+    read_to_high_watermark,
 };
 
 /// A name that no other test and no other run uses.
@@ -144,10 +145,11 @@ impl Running {
     }
 
     pub fn start_with(cluster: &Cluster, input: Input, to: &str, group: &str, name: &str, decide: Decide) -> Self {
-        let mut settings = WorkerSettings::new(input, group, name);
+        let stop = StopSignal::new();
+        let process = Arc::new(ProcessName::new(cluster, &format!("{name}/name"), to, &stop));
+        let mut settings = WorkerSettings::new(&process, input, group, name);
         settings.pause_first = Duration::from_millis(100);
         let log = Log::default();
-        let stop = StopSignal::new();
         let processor = Copying { to: to.to_owned(), log: log.clone(), decide };
         let (cluster, signal) = (cluster.clone(), stop.clone());
         let thread = std::thread::spawn(move || TransactionalWorker::new(&cluster, settings, processor)?.run(&signal));
