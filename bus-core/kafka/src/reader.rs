@@ -229,26 +229,66 @@ impl Preparing {
 pub(crate) struct TopicReader {
     consumer: Option<Reading>,
     topic: String,
-    /// Per partition: the high watermark to reach, and whether it was reached.
+    progress: Progress,
+}
+
+/// How far a reader has come.
+pub(crate) struct Progress {
     targets: Vec<Target>,
     /// Since when nothing comes, and how long that may be before the end is asked for again.
     quiet_since: Option<Instant>,
     patience: Duration,
 }
 
+/// What one partition has to reach.
 #[derive(Clone, Copy)]
 pub(crate) struct Target {
     /// Of the record that comes next.
     next: i64,
+    /// The high watermark when the topic was first seen.
     pub(crate) high: i64,
     pub(crate) reached: bool,
 }
 
-impl Target {
-    /// A record of this offset was given out.
-    pub(crate) fn passed(&mut self, offset: i64) {
-        self.next = offset + 1;
-        self.reached |= self.next >= self.high;
+impl Progress {
+    fn new(targets: Vec<Target>) -> Self {
+        Self { targets, quiet_since: None, patience: limits::END_UNKNOWN }
+    }
+
+    /// By partition.
+    pub(crate) fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
+    /// A record was given out.
+    pub(crate) fn passed(&mut self, partition: i32, offset: i64) {
+        if let Some(target) = self.targets.get_mut(partition as usize) {
+            target.next = offset + 1;
+            target.reached |= target.next >= target.high;
+        }
+        (self.quiet_since, self.patience) = (None, limits::END_UNKNOWN);
+    }
+
+    /// The client has said that a partition is at its end.
+    pub(crate) fn ended(&mut self, partition: i32) {
+        if let Some(target) = self.targets.get_mut(partition as usize) {
+            target.reached = true;
+        }
+    }
+
+    /// True once every partition has given out what was there when the topic was first seen.
+    pub(crate) fn reached(&self) -> bool {
+        self.targets.iter().all(|target| target.reached)
+    }
+
+    /// Nothing came. Whether that has gone on for so long that the end should be asked for again; then it may go on for twice as long.
+    fn is_quiet_for_too_long(&mut self) -> bool {
+        let too_long = self.quiet_since.get_or_insert_with(Instant::now).elapsed() >= self.patience && !self.reached();
+        if too_long {
+            self.quiet_since = None;
+            self.patience *= 2;
+        }
+        too_long
     }
 }
 
@@ -287,20 +327,19 @@ impl TopicReader {
     }
 
     fn with(consumer: Option<Reading>, topic: &str, targets: Vec<Target>) -> Self {
-        let topic = topic.to_owned();
-        Self { consumer, topic, targets, quiet_since: None, patience: limits::END_UNKNOWN }
+        Self { consumer, topic: topic.to_owned(), progress: Progress::new(targets) }
     }
 
     pub(crate) fn topic(&self) -> &str {
         &self.topic
     }
 
-    pub(crate) fn targets(&mut self) -> &mut [Target] {
-        &mut self.targets
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.progress
     }
 
-    pub(crate) fn targets_ref(&self) -> &[Target] {
-        &self.targets
+    pub(crate) fn progress_mut(&mut self) -> &mut Progress {
+        &mut self.progress
     }
 
     /// Ends the reading and gives the consumer out for another topic. What has been fetched of this one, and word of its ends, is not given out any more: an
@@ -311,16 +350,16 @@ impl TopicReader {
     }
 
     pub(crate) fn partitions(&self) -> usize {
-        self.targets.len()
+        self.progress.targets.len()
     }
 
     pub(crate) fn consumer(&self) -> Option<&Arc<Consuming>> {
         self.consumer.as_ref().and_then(Reading::get)
     }
 
-    /// True once every partition has given out what was there when the topic was first seen.
+    /// See [`Progress::reached`].
     pub(crate) fn reached(&self) -> bool {
-        self.targets.iter().all(|target| target.reached)
+        self.progress.reached()
     }
 
     /// The next record of any partition.
@@ -329,37 +368,31 @@ impl TopicReader {
         match consumer.poll(limit) {
             Some(Ok(message)) => {
                 let record = RecordRef::from_message(&message);
-                if let Some(target) = self.targets.get_mut(record.partition as usize) {
-                    target.passed(record.offset);
-                }
-                (self.quiet_since, self.patience) = (None, limits::END_UNKNOWN);
+                self.progress.passed(record.partition, record.offset);
                 each(&record);
                 Ok(Read::Record)
             }
             Some(Err(ClientError::PartitionEOF(partition))) => {
-                if let Some(target) = self.targets.get_mut(partition as usize) {
-                    target.reached = true;
-                }
+                self.progress.ended(partition);
                 Ok(Read::End)
             }
             Some(Err(error)) => reading_error(&self.topic, &error).map_or(Ok(Read::Nothing), Err),
             None => {
-                if self.quiet_since.get_or_insert_with(Instant::now).elapsed() >= self.patience && !self.reached() {
-                    self.ask_for_the_end_again();
-                }
+                self.gave_nothing();
                 Ok(Read::Nothing)
             }
         }
     }
 
-    /// Behind the last record may stand a transaction's marker, so that only the client's word tells of the end. It says it once for an offset, and loses the word if the
-    /// partition gets another leader at that moment: reading on from the same place makes it say it again.
-    fn ask_for_the_end_again(&mut self) {
-        self.quiet_since = None;
-        self.patience *= 2;
-        let Some(consumer) = self.consumer.as_ref().and_then(Reading::get) else { return };
+    /// A poll gave nothing. Behind the last record may stand a transaction's marker, so that only the client's word tells of the end. It says it once for an offset, and
+    /// loses the word if the partition gets another leader at that moment: reading on from the same place makes it say it again.
+    pub(crate) fn gave_nothing(&mut self) {
+        if !self.progress.is_quiet_for_too_long() {
+            return;
+        }
+        let Some(consumer) = self.consumer() else { return };
         let mut open = TopicPartitionList::new();
-        for (partition, target) in self.targets.iter().enumerate().filter(|(_, target)| !target.reached) {
+        for (partition, target) in self.progress.targets.iter().enumerate().filter(|(_, target)| !target.reached) {
             // An offset is no number only if somebody else made it.
             let _ = open.add_partition_offset(&self.topic, partition as i32, Offset::Offset(target.next));
         }
@@ -402,5 +435,65 @@ impl Retry {
 
     pub(crate) fn wait(&self) -> Duration {
         self.next.saturating_duration_since(Instant::now())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use barid_harness::HANGS_AFTER;
+
+    use super::*;
+    use crate::{InProcessBroker, Outgoing, TransactionalProducer};
+
+    /// A topic of one partition with one record, and what it takes to read it.
+    pub(crate) fn one_record() -> (InProcessBroker, Cluster) {
+        let broker = InProcessBroker::start().unwrap();
+        broker.create_topic("a", 1).unwrap();
+        let cluster = Cluster::at(&broker.bootstrap_servers(), "test").unwrap();
+        let mut producer = TransactionalProducer::connect(&cluster, "t", &StopSignal::new()).unwrap();
+        producer.begin().unwrap();
+        producer.send(&Outgoing { topic: "a", value: Some(b"1"), ..Outgoing::default() }).unwrap();
+        producer.commit().unwrap();
+        (broker, cluster)
+    }
+
+    impl TopicReader {
+        /// As if the marker of a transaction stood behind the last record: the in-process broker writes none.
+        pub(crate) fn expect_a_marker(&mut self) {
+            for target in &mut self.progress.targets {
+                target.high += 1;
+            }
+        }
+    }
+
+    #[test]
+    fn a_reader_that_has_lost_the_word_of_the_end_asks_for_it_again() {
+        let (_broker, cluster) = one_record();
+        let offsets = Offsets::new(&cluster, &StopSignal::new()).unwrap();
+        let mut reader = Preparing::new("a", From::Beginning).advance(&cluster, &offsets).unwrap().unwrap();
+        reader.expect_a_marker();
+        let started = Instant::now();
+        let mut records = 0;
+        // The record is taken, the word of the end is not.
+        loop {
+            assert!(started.elapsed() < HANGS_AFTER);
+            match reader.consumer().unwrap().poll(limits::POLL) {
+                Some(Ok(message)) => {
+                    let record = RecordRef::from_message(&message);
+                    let (partition, offset) = (record.partition, record.offset);
+                    drop(message);
+                    reader.progress.passed(partition, offset);
+                    records += 1;
+                }
+                Some(Err(ClientError::PartitionEOF(_))) => break,
+                _ => {}
+            }
+        }
+        assert!(!reader.reached());
+        while !reader.reached() {
+            assert!(started.elapsed() < HANGS_AFTER, "the end never came again");
+            reader.poll(limits::POLL, |_| records += 1).unwrap();
+        }
+        assert_eq!(records, 1, "no record comes a second time");
     }
 }

@@ -95,7 +95,7 @@ impl Tail {
             // While some partition has not reached its mark, its next record may be the oldest of all: wait for that one.
             let left = limit.saturating_sub(started.elapsed());
             match self.lanes.iter().position(|lane| {
-                lane.waiting.is_empty() && !self.readers[lane.reader].targets_ref()[lane.partition].reached
+                lane.waiting.is_empty() && !self.readers[lane.reader].progress().targets()[lane.partition].reached
             }) {
                 Some(lagging) => self.fill(lagging, left.min(limits::POLL))?,
                 None => {
@@ -135,14 +135,17 @@ impl Tail {
             return Ok(());
         }
         let reader = &mut self.readers[lane.reader];
-        let target = &mut reader.targets()[lane.partition];
-        if self.until == TailUntil::HighWatermarks && target.reached {
+        if self.until == TailUntil::HighWatermarks && reader.progress().targets()[lane.partition].reached {
             return Ok(());
         }
         let Some(queue) = &lane.queue else { return Ok(()) };
-        let Some(polled) = queue.poll(limit) else { return Ok(()) };
-        let topic = reader.topic().to_owned();
-        take(&topic, polled, &mut lane.waiting, &mut reader.targets()[lane.partition], self.until)
+        match queue.poll(limit) {
+            Some(polled) => take(polled, &mut lane.waiting, reader, self.until),
+            None => {
+                reader.gave_nothing();
+                Ok(())
+            }
+        }
     }
 
     /// Between the assignment and the split of its queues a record may have come into the common queue.
@@ -160,8 +163,7 @@ impl Tail {
                 else {
                     continue;
                 };
-                let topic = reader.topic().to_owned();
-                take(&topic, polled, &mut lane.waiting, &mut reader.targets()[partition as usize], self.until)?;
+                take(polled, &mut lane.waiting, reader, self.until)?;
             }
         }
         Ok(())
@@ -170,26 +172,26 @@ impl Tail {
 
 /// Keeps what a poll gave, and notes whether the partition has reached its mark.
 fn take(
-    topic: &str,
     polled: KafkaResult<BorrowedMessage<'_>>,
     waiting: &mut VecDeque<Record>,
-    target: &mut crate::reader::Target,
+    reader: &mut TopicReader,
     until: TailUntil,
 ) -> Result<(), KafkaError> {
     match polled {
         Ok(message) => {
             let record = RecordRef::from_message(&message);
-            target.passed(record.offset);
-            if until == TailUntil::Forever || record.offset < target.high {
+            reader.progress_mut().passed(record.partition, record.offset);
+            let high = reader.progress().targets().get(record.partition as usize).map_or(0, |target| target.high);
+            if until == TailUntil::Forever || record.offset < high {
                 waiting.push_back(record.to_record());
             }
             Ok(())
         }
-        Err(ClientError::PartitionEOF(_)) => {
-            target.reached = true;
+        Err(ClientError::PartitionEOF(partition)) => {
+            reader.progress_mut().ended(partition);
             Ok(())
         }
-        Err(error) => reading_error(topic, &error).map_or(Ok(()), Err),
+        Err(error) => reading_error(reader.topic(), &error).map_or(Ok(()), Err),
     }
 }
 
@@ -209,5 +211,44 @@ fn prepare(cluster: &Cluster, offsets: &Offsets, topic: &str, from: From) -> Res
             Ok(None) => std::thread::sleep(limits::UNSTABLE_RETRY),
             Err(error) => return Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use barid_harness::HANGS_AFTER;
+
+    use super::*;
+    use crate::reader::tests::one_record;
+
+    #[test]
+    fn a_tail_that_has_lost_the_word_of_an_end_asks_for_it_again() {
+        let (_broker, cluster) = one_record();
+        let mut tail = Tail::open(&cluster, &["a".to_owned()], TailFrom::Beginning, TailUntil::HighWatermarks).unwrap();
+        tail.readers[0].expect_a_marker();
+        let started = Instant::now();
+        let mut records = 0;
+        let lane = &tail.lanes[0];
+        // The record is taken, the word of the end is not.
+        loop {
+            assert!(started.elapsed() < HANGS_AFTER);
+            match lane.queue.as_ref().unwrap().poll(limits::POLL) {
+                Some(Ok(_)) => {
+                    tail.readers[0].progress_mut().passed(0, 0);
+                    records += 1;
+                }
+                Some(Err(ClientError::PartitionEOF(_))) => break,
+                _ => {}
+            }
+        }
+        loop {
+            assert!(started.elapsed() < HANGS_AFTER, "the end never came again");
+            match tail.next(limits::POLL).unwrap() {
+                TailStep::Record(_) => records += 1,
+                TailStep::End => break,
+                TailStep::Idle => {}
+            }
+        }
+        assert_eq!(records, 1, "no record comes a second time");
     }
 }
