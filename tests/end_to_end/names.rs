@@ -27,19 +27,22 @@ fn of_two_connectors_of_one_agency_one_ends_and_says_why() -> Result<()> {
 }
 
 #[test]
-fn of_two_routers_with_one_name_one_ends_and_says_why() -> Result<()> {
+fn of_two_routers_with_one_name_the_older_one_ends_and_says_why() -> Result<()> {
     let stage = Stage::applied("two-routers")?;
-    let first = stage.start_router("router-1", &[])?;
+    let first = stage.start_router("router-1", &["--slots", "3"])?;
     stage.connect_once(AGENCY)?.succeeded()?;
     let oracle = stage.oracle(true)?;
     stage.wait_for_inboxes(&oracle)?;
-    let second = stage.start_router("router-1", &[])?;
-    let (ended, running) = first.first_to_end(second)?;
+    let second = stage.start_router("router-1", &["--slots", "3"])?;
+    let ended = first.wait(HANGS_AFTER)?;
     assert_eq!(ended.code, FENCED, "{}", ended.words);
     ended.saying(&["another process", "router-1"])?;
     stage.connect_all_once()?;
     stage.wait_for_inboxes(&oracle)?;
-    end(running)?;
+    // Whoever had to ask the broker for its name has had a clear answer.
+    let said = second.said()?;
+    assert!(!said.contains("it is taken once more"), "{said}");
+    end(second)?;
     stage.finish()?;
     Ok(())
 }

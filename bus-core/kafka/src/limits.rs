@@ -84,6 +84,12 @@ pub(crate) const ABORTED_LONGEST: Duration = Duration::from_secs(1);
 /// How often initialising is tried when it is fenced itself.
 pub(crate) const INIT_FENCED_TRIES: usize = 5;
 
+/// How often a process makes sure that it has its name, without an occasion. Brokers forget a transactional id under which nothing happens for seven days.
+pub(crate) const NAME_KNOWN: Duration = Duration::from_secs(60 * 60);
+
+/// So many questions in a row who has the name may have no clear answer. A broker that dies while it is asked gives none; a topic that may not be written never does.
+pub(crate) const NAME_DOUBTS: usize = 4;
+
 /// A fenced worker waits before it takes its names back, so that the other one is done taking them. The wait is between this and three times this, by chance: two
 /// that wait equally long would fence each other again.
 pub(crate) const FENCED_WAIT: Duration = Duration::from_millis(700);

@@ -1,19 +1,24 @@
 //! The name of a process, which all its slots share.
 //!
-//! A process takes its name once, at its start, by initialising a transactional id that it writes nothing under. A slot whose producers or whose place in the group
-//! were taken from it cannot tell who has done it: another process of the same name, a broker that ended what stood still for too long, or an older request of the
-//! slot itself that arrived late. Here it can: the broker takes a record under the id of the name from the process that took it last, and from no other. So
-//! of two processes with one name exactly one ends, whatever their slots do to each other meanwhile.
+//! A process takes its name at its start, by initialising a transactional id that it writes nothing under. A slot whose producers or whose place in the group were
+//! taken from it cannot tell who has done it: another process of the same name, a broker that ended what stood still for too long, or an older request of the slot
+//! itself that arrived late. Here it can: the broker takes a record under the id of the name from the process that took it last, and from no other. So of two
+//! processes with one name the older one ends, whatever their slots do to each other meanwhile.
+//!
+//! Only if the broker gives no clear answer is the name taken once more: then the producer that asked is of no use any more, and there is no way to a new one but this.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::transaction::{TransactionError, TransactionalProducer, Waiting};
 use crate::{Cluster, Outgoing, StopSignal, limits};
 
-/// The name of one process. Cheap to share; the slots of a process must have the same one.
+/// Hears that the broker is waited for.
+type Tell<'t> = dyn FnMut(Waiting<'_>) + 't;
+
+/// The name of one process. The slots of a process must have the same one.
 #[derive(Debug)]
 pub struct ProcessName {
     transactional_id: String,
@@ -25,6 +30,10 @@ pub struct ProcessName {
 struct Holding {
     producer: TransactionalProducer,
     state: State,
+    /// When the broker was last asked.
+    asked_at: Instant,
+    /// How many questions in a row had no clear answer.
+    doubts: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,19 +58,24 @@ impl ProcessName {
             transactional_id: transactional_id.to_owned(),
             topic: topic.to_owned(),
             stop: stop.clone(),
-            holding: Mutex::new(Holding { producer, state: State::NotTaken }),
+            holding: Mutex::new(Holding { producer, state: State::NotTaken, asked_at: Instant::now(), doubts: 0 }),
         }
     }
 
     /// Takes the name if no slot of this process has done it, waiting for the broker. False: stopped meanwhile.
-    pub(crate) fn take(&self, tell: &mut dyn FnMut(Waiting<'_>)) -> Result<bool, TransactionError> {
-        let mut holding = self.holding.lock().unwrap_or_else(PoisonError::into_inner);
-        if holding.state != State::NotTaken {
-            return Ok(true);
+    pub(crate) fn take(&self, tell: &mut Tell<'_>) -> Result<bool, TransactionError> {
+        let mut holding = self.holding();
+        if self.stop.is_stopped() {
+            return Ok(false);
         }
-        match initialise_contested(&mut holding.producer, &self.stop, tell, || false) {
+        match holding.state {
+            State::Taken => return Ok(true),
+            State::Lost => return Err(TransactionError::Fenced { transactional_id: self.transactional_id.clone() }),
+            State::NotTaken => {}
+        }
+        match initialise_contested(&mut holding.producer, &self.stop, tell, |_| Ok(false)) {
             Ok(()) => {
-                holding.state = State::Taken;
+                (holding.state, holding.asked_at) = (State::Taken, Instant::now());
                 Ok(true)
             }
             Err(TransactionError::Stopped) => Ok(false),
@@ -69,28 +83,63 @@ impl ProcessName {
         }
     }
 
-    /// Whether another process has taken the name after this one. Asks the broker, and waits for it if it is away.
-    pub(crate) fn is_lost(&self) -> bool {
-        let mut holding = self.holding.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Whether another process has taken the name after this one. Asks the broker, and waits for it if it is away. `Fatal`: there is no finding out.
+    pub(crate) fn is_lost(&self, tell: &mut Tell<'_>) -> Result<bool, TransactionError> {
+        self.ask(&mut self.holding(), tell)
+    }
+
+    /// The same without an occasion, but only now and then: a broker forgets an id under which nothing happens for days, and with it who has it.
+    pub(crate) fn is_lost_meanwhile(&self, tell: &mut Tell<'_>) -> Result<bool, TransactionError> {
+        match self.holding.try_lock() {
+            Ok(mut holding) if holding.asked_at.elapsed() >= limits::NAME_KNOWN => self.ask(&mut holding, tell),
+            // Not due, or another slot is asking.
+            _ => Ok(false),
+        }
+    }
+
+    fn ask(&self, holding: &mut Holding, tell: &mut Tell<'_>) -> Result<bool, TransactionError> {
         if holding.state != State::Taken {
-            return holding.state == State::Lost;
+            return Ok(holding.state == State::Lost);
         }
         let began = Instant::now();
-        let record = Outgoing { topic: &self.topic, value: Some(b""), ..Outgoing::default() };
-        let lost = match holding.producer.try_out(&record) {
-            Ok(()) | Err(TransactionError::Stopped) => false,
-            Err(TransactionError::Fenced { .. }) if !may_have_timed_out(began.elapsed()) => true,
-            // No answer, or the broker's own doing: the producer is of no use any more, and a new one takes the name once more.
-            Err(error) => {
-                tracing::debug!(id = self.transactional_id, %error, "the name of this process is taken anew");
-                let initialised = initialise_contested(&mut holding.producer, &self.stop, &mut |_| {}, || false);
-                matches!(initialised, Err(TransactionError::Fenced { .. }))
-            }
-        };
-        if lost {
-            holding.state = State::Lost;
+        let key = self.transactional_id.as_bytes();
+        let record = Outgoing { topic: &self.topic, key: Some(key), value: Some(b""), ..Outgoing::default() };
+        let answer = holding.producer.try_out(&record);
+        holding.asked_at = Instant::now();
+        match answer {
+            Ok(()) => holding.doubts = 0,
+            Err(TransactionError::Stopped) => {}
+            Err(TransactionError::Fenced { .. }) if !may_have_timed_out(began.elapsed()) => holding.state = State::Lost,
+            Err(doubt) => self.take_again(holding, tell, &doubt)?,
         }
-        lost
+        Ok(holding.state == State::Lost)
+    }
+
+    fn take_again(
+        &self,
+        holding: &mut Holding,
+        tell: &mut Tell<'_>,
+        doubt: &TransactionError,
+    ) -> Result<(), TransactionError> {
+        let id = &self.transactional_id;
+        holding.doubts += 1;
+        if holding.doubts > limits::NAME_DOUBTS {
+            let reason = format!("there is no finding out whether another process is running as `{id}`: {doubt}");
+            return Err(TransactionError::Fatal { reason });
+        }
+        tracing::info!(id, %doubt, "the broker does not say who has the name of this process, it is taken once more");
+        match initialise_contested(&mut holding.producer, &self.stop, tell, |_| Ok(false)) {
+            Err(TransactionError::Fenced { .. }) => {
+                holding.state = State::Lost;
+                Ok(())
+            }
+            Ok(()) | Err(TransactionError::Stopped) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn holding(&self) -> MutexGuard<'_, Holding> {
+        self.holding.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -104,12 +153,17 @@ fn may_have_timed_out(open: Duration) -> bool {
 pub(crate) fn initialise_contested(
     producer: &mut TransactionalProducer,
     stop: &StopSignal,
-    tell: &mut dyn FnMut(Waiting<'_>),
-    is_lost: impl Fn() -> bool,
+    tell: &mut Tell<'_>,
+    is_lost: impl Fn(&mut Tell<'_>) -> Result<bool, TransactionError>,
 ) -> Result<(), TransactionError> {
     for _ in 1..limits::INIT_FENCED_TRIES {
         match producer.initialise(tell) {
-            Err(TransactionError::Fenced { .. }) if !is_lost() => wait_by_chance(stop),
+            Err(error @ TransactionError::Fenced { .. }) => {
+                if is_lost(tell)? {
+                    return Err(error);
+                }
+                wait_by_chance(stop);
+            }
             initialised => return initialised,
         }
     }
@@ -120,4 +174,86 @@ pub(crate) fn initialise_contested(
 pub(crate) fn wait_by_chance(stop: &StopSignal) {
     let chance = RandomState::new().build_hasher().finish() % 1_000;
     stop.wait(limits::FENCED_WAIT + limits::FENCED_WAIT * 2 * chance as u32 / 1_000);
+}
+
+#[cfg(test)]
+mod tests {
+    use barid_harness::HANGS_AFTER;
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::producer::DefaultProducerContext;
+    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+    use super::*;
+
+    fn taken() -> (MockCluster<'static, DefaultProducerContext>, ProcessName, StopSignal) {
+        let broker = MockCluster::new(1).unwrap();
+        broker.create_topic("a", 1, 1).unwrap();
+        let cluster = Cluster::at(&broker.bootstrap_servers(), "test").unwrap();
+        let stop = StopSignal::new();
+        let name = ProcessName::new(&cluster, "deployment/router/name", "a", &stop);
+        assert_eq!(name.take(&mut |_| {}), Ok(true));
+        (broker, name, stop)
+    }
+
+    fn doubts(name: &ProcessName) -> usize {
+        name.holding().doubts
+    }
+
+    #[test]
+    fn a_process_that_has_its_name_finds_so_without_taking_it_again() {
+        let (_broker, name, _stop) = taken();
+        for _ in 0..3 {
+            assert_eq!(name.is_lost(&mut |_| {}), Ok(false));
+        }
+        assert_eq!(doubts(&name), 0);
+    }
+
+    #[test]
+    fn a_name_that_another_process_has_taken_is_lost_for_good_and_for_every_slot() {
+        let (broker, name, _stop) = taken();
+        broker.request_errors(RDKafkaApiKey::AddPartitionsToTxn, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_PRODUCER_FENCED]);
+        assert_eq!(name.is_lost(&mut |_| {}), Ok(true));
+        assert_eq!(name.is_lost(&mut |_| {}), Ok(true));
+        assert!(matches!(name.take(&mut |_| {}), Err(TransactionError::Fenced { .. })));
+    }
+
+    #[test]
+    fn without_a_clear_answer_the_name_is_taken_again_but_not_for_ever() {
+        let (broker, name, _stop) = taken();
+        let refuse = || {
+            broker.request_errors(RDKafkaApiKey::Produce, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_RECORD]);
+            name.is_lost(&mut |_| {})
+        };
+        assert_eq!(refuse(), Ok(false));
+        assert_eq!(doubts(&name), 1);
+        assert_eq!(name.is_lost(&mut |_| {}), Ok(false));
+        assert_eq!(doubts(&name), 0, "a clear answer ends the doubts");
+        for _ in 0..limits::NAME_DOUBTS {
+            assert_eq!(refuse(), Ok(false));
+        }
+        assert!(matches!(refuse(), Err(TransactionError::Fatal { .. })));
+    }
+
+    #[test]
+    fn a_stop_ends_the_wait_for_a_broker_that_is_away_for_all_slots() {
+        let cluster = Cluster::at("127.0.0.1:1", "test").unwrap();
+        let stop = StopSignal::new();
+        let name = ProcessName::new(&cluster, "deployment/router/name", "a", &stop);
+        std::thread::scope(|scope| {
+            let slots: Vec<_> = (0..3).map(|_| scope.spawn(|| name.take(&mut |_| {}))).collect();
+            stop.wait(Duration::from_millis(100));
+            stop.stop();
+            let began = Instant::now();
+            for slot in slots {
+                assert_eq!(slot.join().unwrap(), Ok(false));
+            }
+            assert!(began.elapsed() < HANGS_AFTER);
+        });
+    }
+
+    #[test]
+    fn a_transaction_that_was_open_for_long_may_have_been_ended_by_the_broker() {
+        assert!(!may_have_timed_out(Duration::from_millis(20)));
+        assert!(may_have_timed_out(limits::TRANSACTION));
+    }
 }

@@ -26,7 +26,7 @@ use crate::{Cluster, Outgoing, StopSignal, limits};
 /// What an error of a transaction makes the caller do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransactionError {
-    /// Another process took over this transactional id. Rebuild once; again within a minute: end.
+    /// Another process took over this transactional id, or the broker ended what stood open for too long. A worker asks its process's name which it was.
     #[error("another process has taken over the transactional id `{transactional_id}`")]
     Fenced { transactional_id: String },
     /// Nothing of the transaction will be seen. Call `abort`, roll back, begin again.

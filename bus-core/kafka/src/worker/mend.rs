@@ -32,23 +32,35 @@ impl<P: Processor> Slot<'_, P> {
 
     /// Somebody has taken the names of this slot from its producers.
     fn fenced(&mut self, consumer: &GroupConsumer) -> Result<(), WorkerError> {
-        let reason = self.still_named()?;
-        wait_by_chance(self.stop);
         // Its place in the group is gone too: then there is more to be made new than producers.
         if is_expelled(consumer) {
             return Ok(());
         }
+        let reason = self.still_named()?;
+        wait_by_chance(self.stop);
         self.rebuild(consumer, reason)
     }
 
     /// In which words the slot takes its names back; it does not if the process has lost its own. Otherwise it was a broker that ended what stood still for too long, an
     /// older request of this slot that arrived after a newer one, or an older process that does not know yet that it is the older one.
-    fn still_named(&self) -> Result<String, WorkerError> {
-        let transactional_id = self.settings.transactional_id.clone();
-        if self.settings.process.is_lost() {
-            return Err(WorkerError::Fenced { transactional_id });
+    fn still_named(&mut self) -> Result<String, WorkerError> {
+        let lost = self.settings.process.is_lost(&mut waiting_told_to(self.processor));
+        self.must_be_held(lost)?;
+        Ok(format!("`{}` was taken, and the process still has its name", self.settings.transactional_id))
+    }
+
+    /// Asks now and then whether the process has its name, though nothing was taken from this slot.
+    pub(super) fn keep_name(&mut self) -> Result<(), WorkerError> {
+        let lost = self.settings.process.is_lost_meanwhile(&mut waiting_told_to(self.processor));
+        self.must_be_held(lost)
+    }
+
+    fn must_be_held(&self, lost: Result<bool, TransactionError>) -> Result<(), WorkerError> {
+        match lost {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(WorkerError::Fenced { transactional_id: self.settings.transactional_id.clone() }),
+            Err(error) => Err(self.not_initialised(error)),
         }
-        Ok(format!("`{transactional_id}` was taken, and the process still has its name"))
     }
 
     /// The group has given the name of this slot to another consumer, and this one takes no more calls: makes consumer and producers new. Nobody knows what became of the
@@ -225,8 +237,9 @@ impl<P: Processor> Slot<'_, P> {
             producer.discard();
         }
         for producer in &mut self.producers {
-            let is_lost = || self.settings.process.is_lost();
-            let initialised = initialise_contested(producer, self.stop, &mut waiting_told_to(self.processor), is_lost);
+            let initialised = initialise_contested(producer, self.stop, &mut waiting_told_to(self.processor), |tell| {
+                self.settings.process.is_lost(tell)
+            });
             match initialised {
                 Ok(()) => {}
                 Err(TransactionError::Stopped) => return Ok(false),

@@ -295,6 +295,7 @@ impl<'w, P: Processor> Slot<'w, P> {
             return Ok(());
         }
         self.next_tick = now + self.settings.tick_interval;
+        self.keep_name().map_err(Trouble::End)?;
         match self.processor.tick() {
             Tick::Nothing => Ok(()),
             Tick::OpenTransaction => self.open_transaction(),
