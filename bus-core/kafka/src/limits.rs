@@ -154,8 +154,9 @@ pub(crate) const FETCH_WAIT_READER: Duration = Duration::from_millis(250);
 /// after a fetch that finds nothing.
 pub(crate) const FETCH_WAIT_SNAPSHOT: Duration = Duration::from_millis(5);
 
-/// A reader that gets nothing for so long and does not know of the end of a partition asks for it again, then doubling.
+/// A reader that gets nothing of a partition for so long, and does not know of its end, asks for it again: first and longest wait, doubling.
 pub(crate) const END_UNKNOWN: Duration = Duration::from_secs(2);
+pub(crate) const END_UNKNOWN_LONGEST: Duration = Duration::from_secs(60);
 
 /// Pause of fetching when the local queue is full. The default of a second stops a fast loop dead.
 pub(crate) const FETCH_QUEUE_BACKOFF: Duration = Duration::from_millis(10);

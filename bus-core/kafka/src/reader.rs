@@ -235,9 +235,6 @@ pub(crate) struct TopicReader {
 /// How far a reader has come.
 pub(crate) struct Progress {
     targets: Vec<Target>,
-    /// Since when nothing comes, and how long that may be before the end is asked for again.
-    quiet_since: Option<Instant>,
-    patience: Duration,
 }
 
 /// What one partition has to reach.
@@ -248,13 +245,30 @@ pub(crate) struct Target {
     /// The high watermark when the topic was first seen.
     pub(crate) high: i64,
     pub(crate) reached: bool,
+    /// Since when the partition gives nothing, and how long that may be before its end is asked for again.
+    quiet_since: Option<Instant>,
+    patience: Duration,
+}
+
+impl Target {
+    fn new(next: i64, high: i64) -> Self {
+        Self { next, high, reached: next >= high, quiet_since: None, patience: limits::END_UNKNOWN }
+    }
+
+    /// Nothing came. Whether that has gone on for so long that the end should be asked for again; then it may go on for twice as long, for what is asked for again is
+    /// fetched again, and on a slow line a fetch takes its time.
+    fn is_quiet_for_too_long(&mut self, now: Instant) -> bool {
+        let quiet = now.duration_since(*self.quiet_since.get_or_insert(now));
+        if self.reached || quiet < self.patience {
+            return false;
+        }
+        self.quiet_since = None;
+        self.patience = (self.patience * 2).min(limits::END_UNKNOWN_LONGEST);
+        true
+    }
 }
 
 impl Progress {
-    fn new(targets: Vec<Target>) -> Self {
-        Self { targets, quiet_since: None, patience: limits::END_UNKNOWN }
-    }
-
     /// By partition.
     pub(crate) fn targets(&self) -> &[Target] {
         &self.targets
@@ -265,8 +279,8 @@ impl Progress {
         if let Some(target) = self.targets.get_mut(partition as usize) {
             target.next = offset + 1;
             target.reached |= target.next >= target.high;
+            target.quiet_since = None;
         }
-        (self.quiet_since, self.patience) = (None, limits::END_UNKNOWN);
     }
 
     /// The client has said that a partition is at its end.
@@ -279,16 +293,6 @@ impl Progress {
     /// True once every partition has given out what was there when the topic was first seen.
     pub(crate) fn reached(&self) -> bool {
         self.targets.iter().all(|target| target.reached)
-    }
-
-    /// Nothing came. Whether that has gone on for so long that the end should be asked for again; then it may go on for twice as long.
-    fn is_quiet_for_too_long(&mut self) -> bool {
-        let too_long = self.quiet_since.get_or_insert_with(Instant::now).elapsed() >= self.patience && !self.reached();
-        if too_long {
-            self.quiet_since = None;
-            self.patience *= 2;
-        }
-        too_long
     }
 }
 
@@ -311,7 +315,7 @@ impl TopicReader {
                 what: "assign a partition".to_owned(),
                 reason: error.to_string(),
             })?;
-            targets.push(Target { next: begin, high: *high, reached: begin >= *high });
+            targets.push(Target::new(begin, *high));
         }
         consumer
             .get()
@@ -322,12 +326,12 @@ impl TopicReader {
 
     /// A reader that has reached its end.
     fn of_nothing(topic: &str, marks: &[(i64, i64)]) -> Self {
-        let targets = marks.iter().map(|(_, high)| Target { next: *high, high: *high, reached: true }).collect();
+        let targets = marks.iter().map(|(_, high)| Target::new(*high, *high)).collect();
         Self::with(None, topic, targets)
     }
 
     fn with(consumer: Option<Reading>, topic: &str, targets: Vec<Target>) -> Self {
-        Self { consumer, topic: topic.to_owned(), progress: Progress::new(targets) }
+        Self { consumer, topic: topic.to_owned(), progress: Progress { targets } }
     }
 
     pub(crate) fn topic(&self) -> &str {
@@ -387,16 +391,18 @@ impl TopicReader {
     /// A poll gave nothing. Behind the last record may stand a transaction's marker, so that only the client's word tells of the end. It says it once for an offset, and
     /// loses the word if the partition gets another leader at that moment: reading on from the same place makes it say it again.
     pub(crate) fn gave_nothing(&mut self) {
-        if !self.progress.is_quiet_for_too_long() {
+        if self.reached() {
             return;
         }
-        let Some(consumer) = self.consumer() else { return };
-        let mut open = TopicPartitionList::new();
-        for (partition, target) in self.progress.targets.iter().enumerate().filter(|(_, target)| !target.reached) {
-            // An offset is no number only if somebody else made it.
-            let _ = open.add_partition_offset(&self.topic, partition as i32, Offset::Offset(target.next));
+        let (now, mut unknown) = (Instant::now(), TopicPartitionList::new());
+        for (partition, target) in self.progress.targets.iter_mut().enumerate() {
+            if target.is_quiet_for_too_long(now) {
+                // An offset is no number only if somebody else made it.
+                let _ = unknown.add_partition_offset(&self.topic, partition as i32, Offset::Offset(target.next));
+            }
         }
-        if let Err(error) = consumer.seek_partitions(open, limits::POLL) {
+        let Some(consumer) = self.consumer().filter(|_| unknown.count() > 0) else { return };
+        if let Err(error) = consumer.seek_partitions(unknown, limits::POLL) {
             tracing::debug!(topic = self.topic, %error, "the end of a topic is not known yet");
         }
     }

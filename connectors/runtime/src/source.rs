@@ -12,8 +12,10 @@
 //! Cells come as they were written; repairing text is [`crate::text`], reading values is [`crate::cast`]. Nothing here
 //! watches a folder or a clock: whether a file is still growing is decided by [`settled()`] from what the caller saw.
 
+mod compound;
 mod delimited;
 mod encoding;
+mod extent;
 mod fault;
 mod format;
 mod header;

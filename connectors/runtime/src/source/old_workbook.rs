@@ -1,11 +1,15 @@
 //! The old binary workbook (`.xls`, MS-XLS in a compound file), made safe for its parser.
 //!
-//! The parser takes memory for what a record promises and follows the chain of sectors without an end: with one damaged byte it
-//! asks for 500 GB, and the process ends. So the container is read and written anew by a library that checks it, the records
-//! that promise a size are emptied, and a cell outside of the format's 256 columns is refused.
+//! The parser takes memory for what a record promises and follows chains of sectors without an end: with one damaged byte it
+//! asks for 500 GB, and the process ends. So the container is read within bounds and written anew, the records that promise a
+//! size are emptied, and sheets whose cells lie too far apart are refused, as is a cell outside of the format's 256 columns.
 
 use std::fmt;
-use std::io::{self, Cursor, Read, Write};
+use std::io::{self, Cursor, Write};
+use std::ops::Range;
+
+use super::compound::{Compound, Damage};
+use super::extent::{self, Extent};
 
 /// The stream with all sheets, by its name of today and of before 1997.
 const STREAMS: [&str; 2] = ["Workbook", "Book"];
@@ -32,109 +36,132 @@ const COLUMNS: u16 = 256;
 pub(super) enum Unsafe {
     /// It has a password.
     Locked,
-    Container(io::Error),
     /// It is another kind of document.
     NoSheets,
-    /// The stream is shorter than its entry says.
-    Short,
+    Damaged(Damage),
     /// A sheet begins or ends outside of the stream.
     TornSheet,
+    /// Row and column count from 0.
     Column {
         row: u16,
         column: u16,
     },
+    /// The sheets are almost empty; the largest ends here, counted from 0.
+    FarApart {
+        row: u32,
+        column: u32,
+    },
+    Unwritten(io::Error),
 }
 
 impl fmt::Display for Unsafe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Locked => f.write_str("it is protected with a password"),
-            Self::Container(error) => write!(f, "its container is damaged: {error}"),
             Self::NoSheets => f.write_str("it holds no sheets"),
-            Self::Short => f.write_str("a part of it is missing"),
+            Self::Damaged(damage) => damage.fmt(f),
             Self::TornSheet => f.write_str("a sheet of it has no end"),
             Self::Column { row, column } => {
                 write!(f, "a cell of row {} is said to be in column {}", u32::from(*row) + 1, u32::from(*column) + 1)
             }
+            Self::FarApart { row, column } => write!(f, "a sheet reaches to row {} and column {}", row + 1, column + 1),
+            Self::Unwritten(error) => write!(f, "its sheets cannot be taken out: {error}"),
         }
     }
 }
 
-impl From<io::Error> for Unsafe {
-    fn from(error: io::Error) -> Self {
-        Self::Container(error)
+impl From<Damage> for Unsafe {
+    fn from(damage: Damage) -> Self {
+        Self::Damaged(damage)
     }
 }
 
 /// The same workbook in a sound container and without records that promise a size.
-pub(super) fn checked(bytes: Vec<u8>) -> Result<Vec<u8>, Unsafe> {
-    let mut container = cfb::CompoundFile::open(Cursor::new(bytes))?;
-    if container.is_stream(LOCKED_STREAM) {
+pub(super) fn checked(bytes: &[u8]) -> Result<Vec<u8>, Unsafe> {
+    let container = Compound::open(bytes)?;
+    if container.has(LOCKED_STREAM) {
         return Err(Unsafe::Locked);
     }
-    let name = STREAMS.into_iter().find(|name| container.is_stream(name)).ok_or(Unsafe::NoSheets)?;
-    let mut stream = Vec::new();
-    let mut entry = container.open_stream(name)?;
-    entry.read_to_end(&mut stream)?;
-    if stream.len() as u64 != entry.len() {
-        return Err(Unsafe::Short);
+    let name = STREAMS.into_iter().find(|name| container.has(name)).ok_or(Unsafe::NoSheets)?;
+    let mut stream = container.stream(name)?;
+    let mut extents = Vec::new();
+    for sheet in sheets(&stream)? {
+        extents.push(check_sheet(&mut stream, sheet)?);
     }
-    let mut sheets = Vec::new();
-    each_record(&mut stream, 0, |kind, data| {
-        match (kind, data) {
-            (PASSWORD, _) => return Err(Unsafe::Locked),
-            (SHEET, [a, b, c, d, ..]) => sheets.push(u32::from_le_bytes([*a, *b, *c, *d])),
-            _ => {}
-        }
-        Ok(())
-    })?;
-    for sheet in sheets {
-        each_record(&mut stream, sheet as usize, |kind, data| match kind {
-            DIMENSIONS => {
-                data.fill(0);
-                Ok(())
-            }
-            kind if CELLS.contains(&kind) => within_columns(kind, data),
-            _ => Ok(()),
-        })?;
+    if let Some((row, column)) = extent::too_large(&extents) {
+        return Err(Unsafe::FarApart { row, column });
     }
-    let mut sound = cfb::CompoundFile::create_with_version(cfb::Version::V3, Cursor::new(Vec::new()))?;
-    sound.create_stream(name)?.write_all(&stream)?;
-    sound.flush()?;
-    Ok(sound.into_inner().into_inner())
+    in_container(name, &stream).map_err(Unsafe::Unwritten)
 }
 
-/// Calls `visit` with type and data of each record from `start` to the end of what begins there. What lies in between for
-/// charts is passed over, as the parser does.
-fn each_record(
-    stream: &mut [u8],
-    start: usize,
-    mut visit: impl FnMut(u16, &mut [u8]) -> Result<(), Unsafe>,
-) -> Result<(), Unsafe> {
-    let mut rest = stream.get_mut(start..).ok_or(Unsafe::TornSheet)?;
-    let mut depth = 0_usize;
-    loop {
-        let Some((&mut [a, b, c, d], after)) = rest.split_first_chunk_mut() else { return Err(Unsafe::TornSheet) };
-        let (kind, length) = (u16::from_le_bytes([a, b]), usize::from(u16::from_le_bytes([c, d])));
-        let Some((data, after)) = after.split_at_mut_checked(length) else { return Err(Unsafe::TornSheet) };
-        match kind {
-            BEGIN => depth += 1,
-            END if depth <= 1 => return Ok(()),
-            END => depth -= 1,
-            _ if depth <= 1 => visit(kind, data)?,
+fn in_container(name: &str, stream: &[u8]) -> io::Result<Vec<u8>> {
+    let mut container = cfb::CompoundFile::create_with_version(cfb::Version::V3, Cursor::new(Vec::new()))?;
+    container.create_stream(name)?.write_all(stream)?;
+    container.flush()?;
+    Ok(container.into_inner().into_inner())
+}
+
+/// Where the sheets begin.
+fn sheets(stream: &[u8]) -> Result<Vec<usize>, Unsafe> {
+    let (mut place, mut sheets) = (0, Vec::new());
+    while let Some((kind, data)) = record(stream, place)? {
+        place = data.end;
+        match (kind, &stream[data]) {
+            (END, _) => break,
+            (PASSWORD, _) => return Err(Unsafe::Locked),
+            (SHEET, [a, b, c, d, ..]) => sheets.push(u32::from_le_bytes([*a, *b, *c, *d]) as usize),
             _ => {}
         }
-        rest = after;
+    }
+    Ok(sheets)
+}
+
+/// Empties what promises a size. What lies in between for charts is passed over, as the parser does.
+fn check_sheet(stream: &mut [u8], begin: usize) -> Result<Extent, Unsafe> {
+    if begin >= stream.len() {
+        return Err(Unsafe::TornSheet);
+    }
+    let (mut place, mut depth, mut extent) = (begin, 0_usize, Extent::default());
+    while let Some((kind, data)) = record(stream, place)? {
+        place = data.end;
+        match kind {
+            BEGIN => depth += 1,
+            END if depth <= 1 => break,
+            END => depth -= 1,
+            _ if depth > 1 => {}
+            DIMENSIONS => stream[data].fill(0),
+            kind if CELLS.contains(&kind) => check_cells(kind, &stream[data], &mut extent)?,
+            _ => {}
+        }
+    }
+    Ok(extent)
+}
+
+/// Type and place of the data of the record that begins here. `None` at the end of the stream.
+fn record(stream: &[u8], place: usize) -> Result<Option<(u16, Range<usize>)>, Unsafe> {
+    match stream.get(place..) {
+        None | Some([]) => Ok(None),
+        Some([a, b, c, d, data @ ..]) => {
+            let length = usize::from(u16::from_le_bytes([*c, *d]));
+            let end = place + 4 + length;
+            if length > data.len() {
+                Err(Unsafe::TornSheet)
+            } else {
+                Ok(Some((u16::from_le_bytes([*a, *b]), place + 4..end)))
+            }
+        }
+        Some(_) => Err(Unsafe::TornSheet),
     }
 }
 
 /// Too short a record is left to the parser, which refuses it.
-fn within_columns(kind: u16, data: &[u8]) -> Result<(), Unsafe> {
+fn check_cells(kind: u16, data: &[u8], extent: &mut Extent) -> Result<(), Unsafe> {
     let [a, b, c, d, .., y, z] = data else { return Ok(()) };
-    let row = u16::from_le_bytes([*a, *b]);
-    let last = (kind == MANY_NUMBERS).then_some(u16::from_le_bytes([*y, *z]));
-    match [Some(u16::from_le_bytes([*c, *d])), last].into_iter().flatten().find(|column| *column >= COLUMNS) {
-        Some(column) => Err(Unsafe::Column { row, column }),
-        None => Ok(()),
+    let (row, first) = (u16::from_le_bytes([*a, *b]), u16::from_le_bytes([*c, *d]));
+    let last = if kind == MANY_NUMBERS { u16::from_le_bytes([*y, *z]) } else { first };
+    if let Some(column) = [first, last].into_iter().find(|column| *column >= COLUMNS) {
+        return Err(Unsafe::Column { row, column });
     }
+    (first..=last).for_each(|column| extent.include(row.into(), column.into()));
+    Ok(())
 }

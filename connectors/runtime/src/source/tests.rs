@@ -311,13 +311,32 @@ fn an_old_workbook_whose_bytes_contradict_each_other_is_refused() {
     // A shared label of the format: row, column, style, number of the label.
     let column = refused(&old_workbook_with(&[0xFD, 0x00, 10, 0], 7, 0x01));
     assert!(column.contains("in column 25"), "{column}");
-    // The header keeps the number of the first sector of the directory, which then leads round and round.
+    // The header keeps the first sectors of the list of sectors, which then leads somewhere else.
     let sectors = refused(&old_workbook_with(&[0xD0, 0xCF, 0x11, 0xE0], 76, 5));
-    assert!(sectors.contains("its container is damaged"), "{sectors}");
+    assert!(sectors.contains("do not follow each other"), "{sectors}");
+    let header = refused(&old_workbook_with(&[0xD0, 0xCF, 0x11, 0xE0], 30, 5));
+    assert!(header.contains("first bytes are damaged"), "{header}");
+    // The entry of the stream, 128 bytes with the name at its beginning, keeps the size near its end.
+    let name: Vec<u8> = "Workbook".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let short = refused(&old_workbook_with(&name, 121, 0xFE));
+    assert!(short.contains("a part of it is missing"), "{short}");
+    assert!(refused(&old_workbook_with(&name, 0, b'w')).contains("holds no sheets"));
+    // The place of the first sheet: far behind the end.
+    assert!(refused(&old_workbook_with(&[0x85, 0x00], 6, 0x7F)).contains("has no end"));
     // The end of the sheet becomes a record as long as a record can be.
     let sheet = old_workbook_with(&[0x0A, 0, 0, 0], 3, 0xFF);
     assert!(refused(&sheet).contains("has no end"));
     assert!(refused(&include_bytes!("../../tests/data/cases.xls")[..4096]).contains("the workbook cannot be read"));
+}
+
+/// Each entry holds the numbers of its neighbours in a tree that is sorted by name; not all programs have kept to it.
+#[test]
+fn an_old_workbook_with_disorder_beside_its_sheets_is_read() {
+    let sound = rows(include_bytes!("../../tests/data/cases.xls"));
+    let root: Vec<u8> = "Root Entry".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (ahead, byte) in [(64, 0xFF), (66, 0xEE), (68, 0x07), (76, 0x77), (80, 0x01)] {
+        assert_eq!(rows(&old_workbook_with(&root, ahead, byte)), sound, "{ahead} bytes ahead");
+    }
 }
 
 #[test]
@@ -356,7 +375,14 @@ fn workbook(cells: &[(&str, &str)]) -> Vec<u8> {
 
 #[test]
 fn a_cell_at_the_far_end_of_a_sheet_is_named_and_takes_no_memory() {
-    let near = rows(&workbook(&[("A1", "شماره"), ("B1", "نام"), ("A2", "۱"), ("B9", "هاجر")]));
+    let near = rows(&workbook(&[
+        ("A1", "شماره"),
+        ("B1", "نام"),
+        ("A2", "۱"),
+        ("B9", "هاجر"),
+        // A formula that shows nothing.
+        ("XFD1048576", ""),
+    ]));
     let near: Vec<_> = near.into_iter().map(|row| row.expect("sound").cells).collect();
     assert_eq!(near, [["۱", ""], ["", "هاجر"]]);
     let far = workbook(&[("A1", "شماره"), ("A2", "۱"), ("XFD1048576", "x")]);

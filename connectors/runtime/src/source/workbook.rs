@@ -10,19 +10,13 @@ use calamine::{Cell, Data, DataRef, ExcelDateTime, Range, Reader, SheetType, She
 use csv::StringRecord;
 
 use super::EXCEL_DATE;
+use super::extent::{self, Extent};
 use super::fault::{SourceFault, SourceReason, Words};
 use super::header::header;
 use super::old_workbook::{self, Unsafe};
 
 /// Where a spreadsheet begins to lose digits: it keeps 15.
 const EXACT_BELOW: f64 = 1e15;
-
-/// A table of so many cells is held whatever it looks like; it takes half a gigabyte.
-const ALWAYS_HELD: u64 = 20_000_000;
-
-/// A larger one may have at most so many cells for each one that holds something: a single cell at the far end of a sheet would
-/// take 400 GB.
-const HELD_FOR_EACH_CELL: u64 = 10;
 
 /// Whether the bytes begin as a workbook does: a ZIP archive or an OLE compound file.
 pub(super) fn is_workbook(head: &[u8]) -> bool {
@@ -62,8 +56,9 @@ fn parse(file: &str, bytes: Vec<u8>, pinned: Option<&str>) -> Result<(String, Ve
     let bytes = if is_zip(&bytes) {
         bytes
     } else {
-        old_workbook::checked(bytes).map_err(|reason| match reason {
+        old_workbook::checked(&bytes).map_err(|reason| match reason {
             Unsafe::Locked => protected(file),
+            Unsafe::FarApart { row, column } => far_away(file, None, row, column),
             reason => unreadable(file, &format!(": {reason}")),
         })?
     };
@@ -136,7 +131,11 @@ fn cells(file: &str, workbook: &mut Sheets<Cursor<Vec<u8>>>, sheet: &str) -> Res
     match workbook {
         Sheets::Xlsx(workbook) => {
             let refused = |error: calamine::XlsxError| refused(file, &error.into());
-            let mut reader = workbook.worksheet_cells_reader(sheet).map_err(refused)?;
+            let mut reader = match workbook.worksheet_cells_reader(sheet) {
+                // A chart, for instance.
+                Err(calamine::XlsxError::NotAWorksheet(_)) => return Ok(Range::empty()),
+                reader => reader.map_err(refused)?,
+            };
             while let Some(cell) = reader.next_cell().map_err(refused)? {
                 hold(&mut held, &cell);
             }
@@ -148,30 +147,30 @@ fn cells(file: &str, workbook: &mut Sheets<Cursor<Vec<u8>>>, sheet: &str) -> Res
                 hold(&mut held, &cell);
             }
         }
-        // The first one is a table already, and a small one: see `old_workbook`.
+        // These are tables already. The old one has been looked at; of the other one the parser takes no more than 100 million.
         Sheets::Xls(_) | Sheets::Ods(_) => {
             return workbook.worksheet_range(sheet).map_err(|error| refused(file, &error));
         }
     }
-    match too_far_apart(&held) {
-        Some((row, column)) => Err(far_away(file, sheet, row, column)),
+    let mut extent = Extent::default();
+    held.iter().map(Cell::get_position).for_each(|(row, column)| extent.include(row, column));
+    match extent::too_large(&[extent]) {
+        Some((row, column)) => Err(far_away(file, Some(sheet), row, column)),
         None => Ok(Range::from_sparse(held)),
     }
 }
 
+/// Keeps a cell that shows something: formats and formulas without a text can reach far beyond the table.
 fn hold(held: &mut Vec<Cell<Data>>, cell: &Cell<DataRef<'_>>) {
-    if *cell.get_value() != DataRef::Empty {
+    let shows_nothing = match cell.get_value() {
+        DataRef::Empty => true,
+        DataRef::String(text) => text.is_empty(),
+        DataRef::SharedString(text) => text.is_empty(),
+        _ => false,
+    };
+    if !shows_nothing {
         held.push(Cell::new(cell.get_position(), cell.get_value().clone().into()));
     }
-}
-
-/// Where the table of these cells would end, counted from 0, if it were too large to be held.
-fn too_far_apart(held: &[Cell<Data>]) -> Option<(u32, u32)> {
-    let positions = || held.iter().map(Cell::get_position);
-    let (top, bottom) = (positions().map(|(row, _)| row).min()?, positions().map(|(row, _)| row).max()?);
-    let (left, right) = (positions().map(|(_, column)| column).min()?, positions().map(|(_, column)| column).max()?);
-    let size = u64::from(bottom - top + 1) * u64::from(right - left + 1);
-    (size > ALWAYS_HELD.max(HELD_FOR_EACH_CELL * held.len() as u64)).then_some((bottom, right))
 }
 
 /// Whether the number of a cell is shown as a percentage: the file holds 0.6 where the user sees 60%.
@@ -257,14 +256,19 @@ fn unreadable(file: &str, detail: &str) -> SourceFault {
     )
 }
 
-fn far_away(file: &str, sheet: &str, row: u32, column: u32) -> SourceFault {
+/// Row and column count from 0.
+fn far_away(file: &str, sheet: Option<&str>, row: u32, column: u32) -> SourceFault {
     let (row, column) = (u64::from(row) + 1, u64::from(column) + 1);
+    let (sheet_en, sheet_fa) = sheet.map_or_else(
+        || ("a sheet".to_owned(), "یک برگه".to_owned()),
+        |sheet| (format!("the sheet `{sheet}`"), format!("برگه «{sheet}»")),
+    );
     SourceFault::new(
         file,
         SourceReason::UnreadableWorkbook,
         Words(
-            &format!("the sheet `{sheet}` reaches to row {row} and column {column}, but almost all of it is empty"),
-            &format!("برگه «{sheet}» تا ردیف {row} و ستون {column} ادامه دارد ولی تقریباً همه آن خالی است"),
+            &format!("{sheet_en} reaches to row {row} and column {column}, but almost all of it is empty"),
+            &format!("{sheet_fa} تا ردیف {row} و ستون {column} ادامه دارد ولی تقریباً همه آن خالی است"),
             "delete the rows below the table and the columns beside it, and save the workbook",
             "ردیف‌های زیر جدول و ستون‌های کنار آن را حذف و فایل را ذخیره کنید",
         ),
