@@ -158,6 +158,9 @@ pub(crate) const FETCH_WAIT_SNAPSHOT: Duration = Duration::from_millis(5);
 pub(crate) const END_UNKNOWN: Duration = Duration::from_secs(2);
 pub(crate) const END_UNKNOWN_LONGEST: Duration = Duration::from_secs(60);
 
+/// After so many records a reader looks for partitions that give nothing, though others do.
+pub(crate) const END_UNKNOWN_RECORDS: u32 = 64;
+
 /// Pause of fetching when the local queue is full. The default of a second stops a fast loop dead.
 pub(crate) const FETCH_QUEUE_BACKOFF: Duration = Duration::from_millis(10);
 

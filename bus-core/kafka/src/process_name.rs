@@ -1,6 +1,6 @@
 //! The name of a process, which all its slots share.
 //!
-//! A process takes its name at its start, by initialising a transactional id that it writes nothing under. A slot whose producers or whose place in the group were
+//! A process takes its name at its start, by initialising a transactional id that serves for nothing else. A slot whose producers or whose place in the group were
 //! taken from it cannot tell who has done it: another process of the same name, a broker that ended what stood still for too long, or an older request of the slot
 //! itself that arrived late. Here it can: the broker takes a record under the id of the name from the process that took it last, and from no other. So of two
 //! processes with one name the older one ends, whatever their slots do to each other meanwhile.
@@ -9,7 +9,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use crate::transaction::{TransactionError, TransactionalProducer, Waiting};
@@ -90,15 +90,17 @@ impl ProcessName {
 
     /// The same without an occasion, but only now and then: a broker forgets an id under which nothing happens for days, and with it who has it.
     pub(crate) fn is_lost_meanwhile(&self, tell: &mut Tell<'_>) -> Result<bool, TransactionError> {
-        match self.holding.try_lock() {
-            Ok(mut holding) if holding.asked_at.elapsed() >= limits::NAME_KNOWN => self.ask(&mut holding, tell),
-            // Not due, or another slot is asking.
-            _ => Ok(false),
-        }
+        let mut holding = match self.holding.try_lock() {
+            Ok(holding) => holding,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // Another slot is asking.
+            Err(TryLockError::WouldBlock) => return Ok(false),
+        };
+        if holding.asked_at.elapsed() < limits::NAME_KNOWN { Ok(false) } else { self.ask(&mut holding, tell) }
     }
 
     fn ask(&self, holding: &mut Holding, tell: &mut Tell<'_>) -> Result<bool, TransactionError> {
-        if holding.state != State::Taken {
+        if holding.state != State::Taken || self.stop.is_stopped() {
             return Ok(holding.state == State::Lost);
         }
         let began = Instant::now();
@@ -241,6 +243,23 @@ mod tests {
         let name = ProcessName::new(&cluster, "deployment/router/name", "a", &stop);
         std::thread::scope(|scope| {
             let slots: Vec<_> = (0..3).map(|_| scope.spawn(|| name.take(&mut |_| {}))).collect();
+            stop.wait(Duration::from_millis(100));
+            stop.stop();
+            let began = Instant::now();
+            for slot in slots {
+                assert_eq!(slot.join().unwrap(), Ok(false));
+            }
+            assert!(began.elapsed() < HANGS_AFTER);
+        });
+    }
+
+    #[test]
+    fn a_stop_ends_the_questions_of_all_slots_though_the_broker_is_away() {
+        let (broker, name, stop) = taken();
+        drop(broker);
+        std::thread::scope(|scope| {
+            let slots: Vec<_> =
+                (0..limits::NAME_DOUBTS + 2).map(|_| scope.spawn(|| name.is_lost(&mut |_| {}))).collect();
             stop.wait(Duration::from_millis(100));
             stop.stop();
             let began = Instant::now();

@@ -230,6 +230,8 @@ pub(crate) struct TopicReader {
     consumer: Option<Reading>,
     topic: String,
     progress: Progress,
+    /// Given out since the partitions were looked at that give nothing.
+    records: u32,
 }
 
 /// How far a reader has come.
@@ -331,7 +333,7 @@ impl TopicReader {
     }
 
     fn with(consumer: Option<Reading>, topic: &str, targets: Vec<Target>) -> Self {
-        Self { consumer, topic: topic.to_owned(), progress: Progress { targets } }
+        Self { consumer, topic: topic.to_owned(), progress: Progress { targets }, records: 0 }
     }
 
     pub(crate) fn topic(&self) -> &str {
@@ -374,6 +376,11 @@ impl TopicReader {
                 let record = RecordRef::from_message(&message);
                 self.progress.passed(record.partition, record.offset);
                 each(&record);
+                self.records += 1;
+                // While one partition gives records all the time, another one may wait for the word of its end.
+                if self.records >= limits::END_UNKNOWN_RECORDS {
+                    self.gave_nothing(0..self.partitions());
+                }
                 Ok(Read::Record)
             }
             Some(Err(ClientError::PartitionEOF(partition))) => {
@@ -382,20 +389,23 @@ impl TopicReader {
             }
             Some(Err(error)) => reading_error(&self.topic, &error).map_or(Ok(Read::Nothing), Err),
             None => {
-                self.gave_nothing();
+                self.gave_nothing(0..self.partitions());
                 Ok(Read::Nothing)
             }
         }
     }
 
-    /// A poll gave nothing. Behind the last record may stand a transaction's marker, so that only the client's word tells of the end. It says it once for an offset, and
-    /// loses the word if the partition gets another leader at that moment: reading on from the same place makes it say it again.
-    pub(crate) fn gave_nothing(&mut self) {
+    /// These partitions gave nothing, as far as they gave nothing since the last look. Behind the last record may stand a transaction's marker, so that only the client's
+    /// word tells of the end. It says it once for an offset, and loses the word if the partition gets another leader at that moment: reading on from the same place
+    /// makes it say it again.
+    pub(crate) fn gave_nothing(&mut self, partitions: std::ops::Range<usize>) {
+        self.records = 0;
         if self.reached() {
             return;
         }
         let (now, mut unknown) = (Instant::now(), TopicPartitionList::new());
-        for (partition, target) in self.progress.targets.iter_mut().enumerate() {
+        for partition in partitions {
+            let target = &mut self.progress.targets[partition];
             if target.is_quiet_for_too_long(now) {
                 // An offset is no number only if somebody else made it.
                 let _ = unknown.add_partition_offset(&self.topic, partition as i32, Offset::Offset(target.next));
@@ -447,18 +457,19 @@ impl Retry {
 #[cfg(test)]
 pub(crate) mod tests {
     use barid_harness::HANGS_AFTER;
+    use rdkafka::Message;
 
     use super::*;
     use crate::{InProcessBroker, Outgoing, TransactionalProducer};
 
-    /// A topic of one partition with one record, and what it takes to read it.
-    pub(crate) fn one_record() -> (InProcessBroker, Cluster) {
+    /// A topic with one record in its first partition, and what it takes to read it.
+    pub(crate) fn one_record(partitions: i32) -> (InProcessBroker, Cluster) {
         let broker = InProcessBroker::start().unwrap();
-        broker.create_topic("a", 1).unwrap();
+        broker.create_topic("a", partitions).unwrap();
         let cluster = Cluster::at(&broker.bootstrap_servers(), "test").unwrap();
         let mut producer = TransactionalProducer::connect(&cluster, "t", &StopSignal::new()).unwrap();
         producer.begin().unwrap();
-        producer.send(&Outgoing { topic: "a", value: Some(b"1"), ..Outgoing::default() }).unwrap();
+        producer.send(&Outgoing { topic: "a", partition: Some(0), value: Some(b"1"), ..Outgoing::default() }).unwrap();
         producer.commit().unwrap();
         (broker, cluster)
     }
@@ -472,34 +483,59 @@ pub(crate) mod tests {
         }
     }
 
-    #[test]
-    fn a_reader_that_has_lost_the_word_of_the_end_asks_for_it_again() {
-        let (_broker, cluster) = one_record();
-        let offsets = Offsets::new(&cluster, &StopSignal::new()).unwrap();
-        let mut reader = Preparing::new("a", From::Beginning).advance(&cluster, &offsets).unwrap().unwrap();
+    /// Takes the record, and not the word of the end.
+    fn lose_the_end(reader: &mut TopicReader) {
         reader.expect_a_marker();
         let started = Instant::now();
-        let mut records = 0;
-        // The record is taken, the word of the end is not.
         loop {
             assert!(started.elapsed() < HANGS_AFTER);
             match reader.consumer().unwrap().poll(limits::POLL) {
                 Some(Ok(message)) => {
-                    let record = RecordRef::from_message(&message);
-                    let (partition, offset) = (record.partition, record.offset);
+                    let (partition, offset) = (message.partition(), message.offset());
                     drop(message);
                     reader.progress.passed(partition, offset);
-                    records += 1;
                 }
-                Some(Err(ClientError::PartitionEOF(_))) => break,
+                Some(Err(ClientError::PartitionEOF(0))) => return,
                 _ => {}
             }
         }
+    }
+
+    #[test]
+    fn a_reader_that_has_lost_the_word_of_the_end_asks_for_it_again() {
+        let (_broker, cluster) = one_record(1);
+        let offsets = Offsets::new(&cluster, &StopSignal::new()).unwrap();
+        let mut reader = Preparing::new("a", From::Beginning).advance(&cluster, &offsets).unwrap().unwrap();
+        lose_the_end(&mut reader);
         assert!(!reader.reached());
+        let (started, mut records) = (Instant::now(), 0);
         while !reader.reached() {
             assert!(started.elapsed() < HANGS_AFTER, "the end never came again");
             reader.poll(limits::POLL, |_| records += 1).unwrap();
         }
-        assert_eq!(records, 1, "no record comes a second time");
+        assert_eq!(records, 0, "no record comes a second time");
+    }
+
+    #[test]
+    fn it_does_so_while_another_partition_gives_records_all_the_time() {
+        let (_broker, cluster) = one_record(2);
+        let offsets = Offsets::new(&cluster, &StopSignal::new()).unwrap();
+        let mut reader = Preparing::new("a", From::Beginning).advance(&cluster, &offsets).unwrap().unwrap();
+        lose_the_end(&mut reader);
+        let mut producer = TransactionalProducer::connect(&cluster, "busy", &StopSignal::new()).unwrap();
+        let started = Instant::now();
+        while !reader.progress.targets[0].reached {
+            assert!(started.elapsed() < HANGS_AFTER, "the end never came again");
+            producer.begin().unwrap();
+            for _ in 0..20 {
+                let record = Outgoing { topic: "a", partition: Some(1), value: Some(b"1"), ..Outgoing::default() };
+                producer.send(&record).unwrap();
+            }
+            producer.commit().unwrap();
+            // One poll gives one record: there is always another one.
+            for _ in 0..10 {
+                reader.poll(limits::POLL, |record| assert_eq!(record.partition, 1)).unwrap();
+            }
+        }
     }
 }

@@ -142,7 +142,7 @@ impl Tail {
         match queue.poll(limit) {
             Some(polled) => take(polled, &mut lane.waiting, reader, self.until),
             None => {
-                reader.gave_nothing();
+                reader.gave_nothing(lane.partition..lane.partition + 1);
                 Ok(())
             }
         }
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_tail_that_has_lost_the_word_of_an_end_asks_for_it_again() {
-        let (_broker, cluster) = one_record();
+        let (_broker, cluster) = one_record(1);
         let mut tail = Tail::open(&cluster, &["a".to_owned()], TailFrom::Beginning, TailUntil::HighWatermarks).unwrap();
         tail.readers[0].expect_a_marker();
         let started = Instant::now();

@@ -1,6 +1,6 @@
 //! How large a table of cells would be.
 
-/// Tables of so many cells are held whatever they look like; they take half a gigabyte.
+/// Tables of so many cells are held whatever they look like; they take a gigabyte or two.
 const ALWAYS_HELD: u64 = 20_000_000;
 
 /// Larger ones may have at most so many cells for each one that holds something: a single cell at the far end of a sheet would
