@@ -27,7 +27,7 @@ use uuid::Uuid;
 use crate::Scale;
 use crate::report::{Facts, Report};
 use crate::sample::{Sample, SampleEvent};
-use crate::stage::{Stage, number_of};
+use crate::stage::{Stage, end_of, number_of};
 
 const COMMIT_EVERY: Duration = Duration::from_millis(10);
 
@@ -221,7 +221,7 @@ impl Inboxes {
         let mut partitions = TopicPartitionList::new();
         for (topic, count) in records::topics(stage.bootstrap_servers(), &stage.topics().inbox(""))? {
             for partition in 0..count {
-                let (_, end) = consumer.fetch_watermarks(&topic, partition, ARRIVES_WITHIN)?;
+                let end = end_of(&consumer, &topic, partition)?;
                 partitions.add_partition_offset(&topic, partition, Offset::Offset(end))?;
             }
         }

@@ -8,10 +8,12 @@ use anyhow::{Context, Result};
 use barid_codec::RecordCodec;
 use barid_event::header::{self, CloudEvent};
 use barid_event::topics::Topics;
-use barid_harness::{Deployment, Kafka, ports, shared_kafka};
+use barid_harness::{Deployment, HANGS_AFTER, Kafka, ports, shared_kafka, wait_for};
 use barid_kafka::{Cluster, Outgoing, StopSignal, TransactionalProducer};
 use barid_registry::EmbeddedRegistry;
 use barid_schemas::case_event::{self, CaseEvent};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode as Code;
 use uuid::Uuid;
 
 use crate::Scale;
@@ -187,6 +189,21 @@ fn numbered_id(number: u64) -> Uuid {
     let mut bytes = [0xb5; 16];
     bytes[8..].copy_from_slice(&(number & 0x3fff_ffff_ffff_ffff).to_be_bytes());
     Uuid::new_v8(bytes)
+}
+
+/// The high watermark of a partition. One that has only just been created has no leader for a moment.
+pub(crate) fn end_of(client: &BaseConsumer, topic: &str, partition: i32) -> Result<i64> {
+    wait_for("the leader of a partition", HANGS_AFTER, || {
+        match client.fetch_watermarks(topic, partition, HANGS_AFTER) {
+            Ok((_, end)) => Ok(Some(end)),
+            Err(error) => match error.rdkafka_error_code() {
+                Some(Code::NotLeaderForPartition | Code::LeaderNotAvailable | Code::UnknownTopicOrPartition) => {
+                    Ok(None)
+                }
+                _ => Err(error.into()),
+            },
+        }
+    })
 }
 
 /// The number that was hidden in an event's id.

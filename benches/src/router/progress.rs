@@ -8,6 +8,8 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use crate::stage::end_of;
+
 /// For one answer of the broker.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
@@ -33,7 +35,7 @@ impl Progress {
         let (mut partitions, mut all) = (TopicPartitionList::new(), 0);
         for (topic, count) in records::topics(bootstrap_servers, prefix)? {
             for partition in 0..count {
-                let (_, end) = client.fetch_watermarks(&topic, partition, ANSWER_WITHIN)?;
+                let end = end_of(&client, &topic, partition)?;
                 if end > 0 {
                     partitions.add_partition(&topic, partition);
                     // The last place holds the marker of the last transaction, and a group that has read all may stand before it.

@@ -6,6 +6,7 @@ use barid_connector::ConnectorError;
 use barid_harness::kafka::shared_kafka;
 use barid_harness::{HANGS_AFTER, Kafka, wait_until};
 use barid_kafka::StopSignal;
+use barid_schemas::records::SourcePosition;
 
 use crate::town::{Town, Watching};
 
@@ -72,24 +73,29 @@ fn an_idle_connector_learns_from_its_heartbeat_that_another_has_taken_over() {
 }
 
 #[test]
-fn a_broker_that_is_away_in_the_middle_is_waited_for() {
+fn a_broker_that_is_away_is_waited_for() {
     const CASES: usize = 200;
     let mut kafka = Kafka::start().unwrap();
     let town = Town::on("away", &kafka.bootstrap_servers());
     let stop = StopSignal::new();
     let running = town.start(&stop);
     town.export("first.csv", &rows(0..CASES));
-    wait_until("the connector to be in the middle", HANGS_AFTER, || Ok(town.events().len() > 10)).unwrap();
+    // A lone broker that is killed while a transaction is open can show its records though it was aborted, and one that is killed right after a commit can leave it open
+    // for ever (docs/guarantees.md). So it is killed while the connector has nothing to write.
+    wait_until("the first export to be read, and a heartbeat", HANGS_AFTER, || {
+        let positions: Vec<SourcePosition> = town.decode(&town.records(&town.topics.positions()));
+        let is_read = positions.iter().flat_map(|position| &position.files).any(|file| file.file == "first.csv");
+        Ok(is_read && !town.records(&town.topics.heartbeats()).is_empty())
+    })
+    .unwrap();
+    assert_eq!(town.events().len(), CASES * STATUSES.len());
     kafka.kill().unwrap();
     // The next export arrives while the broker is away; it holds the first one's rows too.
     town.export("second.csv", &rows(0..CASES + 50));
     kafka.restart().unwrap();
     wait_until("everything to be published", HANGS_AFTER, || Ok(town.events().len() >= (CASES + 50) * STATUSES.len()))
         .unwrap();
-    // Not `assert_exactly_once`: a lone broker that is killed while a transaction is open can show its records though it was aborted (docs/guarantees.md).
-    let mut sequences: Vec<i64> = town.events().iter().map(|(sequence, ..)| *sequence).collect();
-    sequences.dedup();
-    assert_eq!(sequences, (1..=i64::try_from((CASES + 50) * STATUSES.len()).unwrap()).collect::<Vec<_>>());
+    assert_exactly_once(&town, CASES + 50);
     kafka.kill().unwrap();
     assert_ends(running, &stop);
 }
