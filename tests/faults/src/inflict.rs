@@ -154,9 +154,9 @@ impl<'s> Inflictor<'s> {
         })?;
         zombie.thaw()?;
         let Some(successor) = self.stage.roles[place].running.take() else { return Ok(name) };
-        // Of two routers the older one ends. A connector that has lost its name in an old transaction takes it back once, and then the younger one ends.
-        let (ended, left) =
-            if router { (zombie.wait(HANGS_AFTER)?, successor) } else { zombie.first_to_end(successor)? };
+        // Which of the two: the one that took the name first. A process that was frozen right after its start takes it when it wakes, and then the successor ends; so
+        // does a successor whose zombie connector wakes in an old transaction and takes its name back once.
+        let (ended, left) = zombie.first_to_end(successor)?;
         ensure!(ended.code == FENCED, "{name} ended with code {}, not {FENCED}:\n{}", ended.code, ended.words);
         self.stage.roles[place].running = Some(left);
         Ok(name)

@@ -34,14 +34,14 @@ pub(crate) struct Run {
     /// Roles that have ended though nobody asked them to.
     pub(crate) ended: Vec<String>,
     pub(crate) verdict: Verdict,
-    /// What `barid audit` printed, and whether it was content.
-    pub(crate) audit: Option<(bool, String)>,
+    /// Whether `barid audit` was content, and what it printed.
+    pub(crate) audit: (bool, String),
 }
 
 impl Run {
     /// Whether all was as it must be.
     pub(crate) fn is_good(&self) -> bool {
-        self.verdict.is_good() && self.ended.is_empty() && self.audit.as_ref().is_none_or(|(good, _)| *good)
+        self.verdict.is_good() && self.ended.is_empty() && self.audit.0
     }
 
     fn by_kind(&self) -> BTreeMap<Fault, Vec<&Told>> {
@@ -79,9 +79,8 @@ impl Run {
             let _ = writeln!(text, "            {ended}");
         }
         match &self.audit {
-            None => {}
-            Some((true, _)) => text.push_str("            the auditor agrees\n"),
-            Some((false, said)) => {
+            (true, _) => text.push_str("            the auditor agrees\n"),
+            (false, said) => {
                 let _ = writeln!(text, "            the auditor does not agree:\n{said}");
             }
         }
@@ -137,9 +136,7 @@ impl Run {
         for ended in &self.ended {
             let _ = writeln!(text, "\n{ended}");
         }
-        if let Some((_, said)) = &self.audit {
-            let _ = write!(text, "\nWhat `barid audit --json` says:\n\n```json\n{}\n```\n", said.trim());
-        }
+        let _ = write!(text, "\nWhat `barid audit --json` says:\n\n```json\n{}\n```\n", self.audit.1.trim());
         text.push_str("\n<details><summary>Every fault</summary>\n\n| at | fault | whom | meanwhile | back after | longest wait |\n|---:|---|---|---|---:|---:|\n");
         for Told { at, fault, whom, rescaled, back_after, longest } in &self.faults {
             let _ = writeln!(

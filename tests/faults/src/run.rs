@@ -188,14 +188,11 @@ fn diagnosis(stage: &Stage, witness: &Witness) -> Result<String> {
     Ok(lines.join("\n"))
 }
 
-/// What `barid audit` says, if this `barid` has it.
-fn audit(stage: &Stage) -> Result<Option<(bool, String)>> {
-    if stage.deployment.barid.try_run(&["audit", "--help"])?.code != 0 {
-        return Ok(None);
-    }
+/// Whether `barid audit` is content, and what it says.
+fn audit(stage: &Stage) -> Result<(bool, String)> {
     let finished = stage.deployment.barid.start(&["audit", "--json"])?.wait(AUDIT_ENDS_WITHIN)?;
     let said = if finished.output.trim().is_empty() { last_words(&finished) } else { finished.output };
-    Ok(Some((finished.code == 0, said)))
+    Ok((finished.code == 0, said))
 }
 
 /// What ran, and on what.
