@@ -483,8 +483,10 @@ pub(crate) mod tests {
         }
     }
 
-    /// Takes the record, and not the word of the end.
-    fn lose_the_end(reader: &mut TopicReader) {
+    /// A reader that has taken the record, and not the word of the end.
+    fn without_the_end(cluster: &Cluster) -> TopicReader {
+        let offsets = Offsets::new(cluster, &StopSignal::new()).unwrap();
+        let mut reader = Preparing::new("a", From::Beginning).advance(cluster, &offsets).unwrap().unwrap();
         reader.expect_a_marker();
         let started = Instant::now();
         loop {
@@ -495,7 +497,7 @@ pub(crate) mod tests {
                     drop(message);
                     reader.progress.passed(partition, offset);
                 }
-                Some(Err(ClientError::PartitionEOF(0))) => return,
+                Some(Err(ClientError::PartitionEOF(0))) => return reader,
                 _ => {}
             }
         }
@@ -504,9 +506,7 @@ pub(crate) mod tests {
     #[test]
     fn a_reader_that_has_lost_the_word_of_the_end_asks_for_it_again() {
         let (_broker, cluster) = one_record(1);
-        let offsets = Offsets::new(&cluster, &StopSignal::new()).unwrap();
-        let mut reader = Preparing::new("a", From::Beginning).advance(&cluster, &offsets).unwrap().unwrap();
-        lose_the_end(&mut reader);
+        let mut reader = without_the_end(&cluster);
         assert!(!reader.reached());
         let (started, mut records) = (Instant::now(), 0);
         while !reader.reached() {
@@ -519,9 +519,7 @@ pub(crate) mod tests {
     #[test]
     fn it_does_so_while_another_partition_gives_records_all_the_time() {
         let (_broker, cluster) = one_record(2);
-        let offsets = Offsets::new(&cluster, &StopSignal::new()).unwrap();
-        let mut reader = Preparing::new("a", From::Beginning).advance(&cluster, &offsets).unwrap().unwrap();
-        lose_the_end(&mut reader);
+        let mut reader = without_the_end(&cluster);
         let mut producer = TransactionalProducer::connect(&cluster, "busy", &StopSignal::new()).unwrap();
         let started = Instant::now();
         while !reader.progress.targets[0].reached {

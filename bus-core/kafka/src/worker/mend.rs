@@ -58,8 +58,8 @@ impl<P: Processor> Slot<'_, P> {
     fn must_be_held(&self, lost: Result<bool, TransactionError>) -> Result<(), WorkerError> {
         match lost {
             Ok(false) => Ok(()),
-            Ok(true) => Err(WorkerError::Fenced { transactional_id: self.settings.transactional_id.clone() }),
-            Err(error) => Err(self.not_initialised(error)),
+            Ok(true) => Err(self.name_lost()),
+            Err(error) => Err(self.refused(error)),
         }
     }
 
@@ -228,7 +228,7 @@ impl<P: Processor> Slot<'_, P> {
     /// Takes the name of the process, unless another slot has done it. False: stopped while the broker was away.
     pub(super) fn take_name(&mut self) -> Result<bool, WorkerError> {
         let taken = self.settings.process.take(&mut waiting_told_to(self.processor));
-        taken.map_err(|error| self.not_initialised(error))
+        taken.map_err(|error| self.refused(error))
     }
 
     /// False: stopped while the broker was away.
@@ -243,19 +243,22 @@ impl<P: Processor> Slot<'_, P> {
             match initialised {
                 Ok(()) => {}
                 Err(TransactionError::Stopped) => return Ok(false),
-                Err(error) => return Err(self.not_initialised(error)),
+                Err(error) => return Err(self.refused(error)),
             }
         }
         Ok(true)
     }
 
-    fn not_initialised(&self, error: TransactionError) -> WorkerError {
+    /// A producer, of this slot or of the name, cannot be made.
+    fn refused(&self, error: TransactionError) -> WorkerError {
         match error {
-            TransactionError::Fenced { .. } => {
-                WorkerError::Fenced { transactional_id: self.settings.transactional_id.clone() }
-            }
+            TransactionError::Fenced { .. } => self.name_lost(),
             error => WorkerError::Fatal { reason: error.to_string() },
         }
+    }
+
+    fn name_lost(&self) -> WorkerError {
+        WorkerError::Fenced { transactional_id: self.settings.transactional_id.clone() }
     }
 }
 
